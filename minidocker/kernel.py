@@ -1,0 +1,425 @@
+"""The port: Linux's system calls, by Linux's names. Everything above asks only this; two kernels answer it.
+
+Each call has the name, arguments, result and errors of Python's :mod:`os` where ``os`` has it, and of the manual page
+(section 2) where it doesn't. All raise ``OSError(errno, strerror, path)``. Every call passes through one place,
+:meth:`Port.syscall`: there a kernel performs it, and there a trace comes from.
+
+The engine calls these *plain* functions on the host's side; they never wait for a program (a pipe that is empty gives
+EAGAIN; :meth:`Tasks.poll` tells when to look again). What runs as a task uses the awaited twin,
+:class:`minidocker.system.System`: its calls have the same names and arguments, and may wait.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["Event", "Files", "Inner", "Kernel", "Listener", "Mounts", "Port", "Stat", "SyscallEvent", "Tasks"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stat:
+    """What stat(2) tells of an inode. Sizes in bytes, times in nanoseconds since 1970."""
+
+    st_mode: int
+    st_ino: int
+    st_dev: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_rdev: int = 0
+    st_blocks: int = 0
+    st_atime_ns: int = 0
+    st_mtime_ns: int = 0
+    st_ctime_ns: int = 0
+
+    @property
+    def st_atime(self) -> float:
+        """Time of last access, in seconds."""
+        return self.st_atime_ns / 1e9
+
+    @property
+    def st_mtime(self) -> float:
+        """Time of last change of the data, in seconds."""
+        return self.st_mtime_ns / 1e9
+
+    @property
+    def st_ctime(self) -> float:
+        """Time of last change of the inode, in seconds."""
+        return self.st_ctime_ns / 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inner:
+    """Something the kernel did inside a call: ``copy_up``, ``whiteout`` or ``opaque``.
+
+    ``path`` is as seen in the merged tree, ``size`` the bytes copied. ``observed`` is true when it was not told by the
+    kernel but concluded from the upper directory before and after the call (the real kernel tells nobody).
+    """
+
+    name: str
+    path: str
+    size: int = 0
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyscallEvent:
+    """One finished system call, as a listener gets it.
+
+    ``task`` is the caller's line of descent: ``"0"`` is the host's side, ``"0.1"`` its first child, ``"0.1.2"`` that
+    one's second. ``actor`` is the program's name (``"daemon"``, ``"init"``, ``"sh"``). Either ``error`` is None or
+    ``result`` is. ``uppers`` maps the name of an observed upper directory to the entries that the call changed there:
+    path → entry as JSON (see ``docs/trace.md``), or None where the entry is gone.
+    """
+
+    task: str
+    actor: str
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any = None
+    error: OSError | None = None
+    inner: tuple[Inner, ...] = ()
+    uppers: Mapping[str, Mapping[str, dict[str, Any] | None]]
+
+
+class Listener(Protocol):
+    """Who is told of each call. What it raises is kept for :attr:`Kernel.listener_error` and never breaks the call."""
+
+    def __call__(self, event: SyscallEvent, /) -> None:
+        """Take one finished call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """News for the host's side: ``kind`` is ``"readable"`` (fd has data or its end) or ``"exited"`` (pid can be waited for)."""
+
+    kind: str
+    fd: int = -1
+    pid: int = 0
+
+
+class Port(Protocol):
+    """The one place that every call passes."""
+
+    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Perform the named system call for the calling task and return its result, or raise OSError."""
+
+
+class Files(Port, Protocol):
+    """Files and descriptors: the names, arguments, results and errors of Python's os."""
+
+    def open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        """Open a file and return the lowest free descriptor (open(2)). ``mode`` counts for O_CREAT, less the umask."""
+        return self.syscall("open", path, flags, mode)
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor (close(2))."""
+        return self.syscall("close", fd)
+
+    def read(self, fd: int, n: int) -> bytes:
+        """Read at most n bytes at the descriptor's offset; ``b""`` is the end (read(2))."""
+        return self.syscall("read", fd, n)
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Write bytes at the descriptor's offset and return how many were taken (write(2))."""
+        return self.syscall("write", fd, data)
+
+    def lseek(self, fd: int, position: int, whence: int) -> int:
+        """Move a descriptor's offset and return it, in bytes from the start (lseek(2))."""
+        return self.syscall("lseek", fd, position, whence)
+
+    def truncate(self, path: str, length: int) -> None:
+        """Cut or grow a file to length bytes (truncate(2))."""
+        return self.syscall("truncate", path, length)
+
+    def ftruncate(self, fd: int, length: int) -> None:
+        """Cut or grow an open file to length bytes (ftruncate(2))."""
+        return self.syscall("ftruncate", fd, length)
+
+    def stat(self, path: str, *, follow_symlinks: bool = True) -> Stat:
+        """Tell about the inode that a path leads to (stat(2))."""
+        return self.syscall("stat", path) if follow_symlinks else self.syscall("lstat", path)
+
+    def lstat(self, path: str) -> Stat:
+        """Tell about the inode of a name, of a symlink itself (lstat(2))."""
+        return self.syscall("lstat", path)
+
+    def fstat(self, fd: int) -> Stat:
+        """Tell about an open file's inode (fstat(2))."""
+        return self.syscall("fstat", fd)
+
+    def listdir(self, path: str = ".") -> list[str]:
+        """Return the names in a directory, without ``.`` and ``..``, in no particular order (getdents64(2))."""
+        return self.syscall("listdir", path)
+
+    def mkdir(self, path: str, mode: int = 0o777) -> None:
+        """Make a directory (mkdir(2))."""
+        return self.syscall("mkdir", path, mode)
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory (rmdir(2))."""
+        return self.syscall("rmdir", path)
+
+    def unlink(self, path: str) -> None:
+        """Remove a name (unlink(2))."""
+        return self.syscall("unlink", path)
+
+    def rename(self, src: str, dst: str) -> None:
+        """Give an inode another name, replacing what has it (rename(2))."""
+        return self.syscall("rename", src, dst)
+
+    def link(self, src: str, dst: str, *, follow_symlinks: bool = True) -> None:
+        """Give an inode one more name (link(2); like os.link, a symlink itself is linked, as link(2) does)."""
+        return self.syscall("link", src, dst) if follow_symlinks else self.syscall("link", src, dst, follow_symlinks=False)
+
+    def symlink(self, src: str, dst: str) -> None:
+        """Make a symbolic link at dst that says src (symlink(2))."""
+        return self.syscall("symlink", src, dst)
+
+    def readlink(self, path: str) -> str:
+        """Return what a symbolic link says (readlink(2))."""
+        return self.syscall("readlink", path)
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits (chmod(2))."""
+        return self.syscall("chmod", path, mode)
+
+    def fchmod(self, fd: int, mode: int) -> None:
+        """Set the permission bits of an open file (fchmod(2))."""
+        return self.syscall("fchmod", fd, mode)
+
+    def chown(self, path: str, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
+        """Set owner and group; -1 leaves one as it is (chown(2), lchown(2))."""
+        return self.syscall("chown" if follow_symlinks else "lchown", path, uid, gid)
+
+    def lchown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group of a symlink itself (lchown(2))."""
+        return self.syscall("lchown", path, uid, gid)
+
+    def fchown(self, fd: int, uid: int, gid: int) -> None:
+        """Set owner and group of an open file (fchown(2))."""
+        return self.syscall("fchown", fd, uid, gid)
+
+    def mknod(self, path: str, mode: int = 0o600, device: int = 0) -> None:
+        """Make a node: regular file, fifo, socket or device (mknod(2)). ``device`` is ``major << 8 | minor``."""
+        return self.syscall("mknod", path, mode, device)
+
+    def setxattr(self, path: str, attribute: str, value: bytes, flags: int = 0, *, follow_symlinks: bool = True) -> None:
+        """Set an extended attribute (setxattr(2)); flags: XATTR_CREATE, XATTR_REPLACE."""
+        return self.syscall("setxattr" if follow_symlinks else "lsetxattr", path, attribute, value, flags)
+
+    def getxattr(self, path: str, attribute: str, *, follow_symlinks: bool = True) -> bytes:
+        """Return an extended attribute (getxattr(2)); ENODATA if there is none."""
+        return self.syscall("getxattr" if follow_symlinks else "lgetxattr", path, attribute)
+
+    def listxattr(self, path: str, *, follow_symlinks: bool = True) -> list[str]:
+        """Return the names of the extended attributes (listxattr(2))."""
+        return self.syscall("listxattr" if follow_symlinks else "llistxattr", path)
+
+    def removexattr(self, path: str, attribute: str, *, follow_symlinks: bool = True) -> None:
+        """Remove an extended attribute (removexattr(2))."""
+        return self.syscall("removexattr" if follow_symlinks else "lremovexattr", path, attribute)
+
+    def utime(
+        self,
+        path: str,
+        times: tuple[float, float] | None = None,
+        *,
+        ns: tuple[int, int] | None = None,
+        follow_symlinks: bool = True,
+    ) -> None:
+        """Set times of access and modification: seconds, or nanoseconds with ``ns=``; none means now (utimensat(2))."""
+        if times is not None and ns is not None:
+            message = "utime: you may specify either 'times' or 'ns' but not both"
+            raise ValueError(message)
+        if times is not None:
+            ns = (int(times[0] * 1_000_000_000), int(times[1] * 1_000_000_000))
+        return self.syscall("utime", path, ns, follow_symlinks)
+
+    def access(self, path: str, mode: int) -> bool:
+        """Tell whether the real user may read, write or execute; like os.access it never raises (access(2))."""
+        return self.syscall("access", path, mode)
+
+    def chdir(self, path: str) -> None:
+        """Change the working directory (chdir(2))."""
+        return self.syscall("chdir", path)
+
+    def fchdir(self, fd: int) -> None:
+        """Change the working directory to an open one (fchdir(2))."""
+        return self.syscall("fchdir", fd)
+
+    def getcwd(self) -> str:
+        """Return the working directory (getcwd(2))."""
+        return self.syscall("getcwd")
+
+    def umask(self, mask: int) -> int:
+        """Set the bits that new files don't get, and return the old ones (umask(2))."""
+        return self.syscall("umask", mask)
+
+    def dup(self, fd: int) -> int:
+        """Return another descriptor of the same open file (dup(2))."""
+        return self.syscall("dup", fd)
+
+    def dup2(self, fd: int, fd2: int) -> int:
+        """Make fd2 a descriptor of fd's open file (dup2(2))."""
+        return self.syscall("dup2", fd, fd2)
+
+    def pipe2(self, flags: int = 0) -> tuple[int, int]:
+        """Return the reading and the writing end of a new pipe (pipe2(2)); flags: O_CLOEXEC, O_NONBLOCK."""
+        return self.syscall("pipe2", flags)
+
+    def fsync(self, fd: int) -> None:
+        """Write an open file's data to its disk (fsync(2))."""
+        return self.syscall("fsync", fd)
+
+
+class Mounts(Port, Protocol):
+    """The tree of mounts of the caller's mount namespace."""
+
+    def mount(self, source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
+        """Attach a file system, or change what is attached (mount(2)).
+
+        Types: overlay, tmpfs, proc, and with MS_BIND any directory or file. An overlay takes up to 500 lower
+        directories; how a kernel is told of more than fit into one page is below the port.
+        """
+        return self.syscall("mount", source, target, fstype, flags, data)
+
+    def umount2(self, target: str, flags: int = 0) -> None:
+        """Detach the topmost mount at target (umount2(2)); flags: MNT_DETACH, UMOUNT_NOFOLLOW."""
+        return self.syscall("umount2", target, flags)
+
+    def pivot_root(self, new_root: str, put_old: str) -> None:
+        """Make new_root the root of the mount namespace, and put the old one at put_old (pivot_root(2))."""
+        return self.syscall("pivot_root", new_root, put_old)
+
+
+class Credentials(Port, Protocol):
+    """Who the caller is."""
+
+    def seteuid(self, euid: int) -> None:
+        """Set the effective user id (seteuid(2)): with it go the file system id and root's capabilities."""
+        return self.syscall("seteuid", euid)
+
+    def setegid(self, egid: int) -> None:
+        """Set the effective group id (setegid(2))."""
+        return self.syscall("setegid", egid)
+
+    def setuid(self, uid: int) -> None:
+        """Become a user for good (setuid(2))."""
+        return self.syscall("setuid", uid)
+
+    def setgid(self, gid: int) -> None:
+        """Become a group for good (setgid(2))."""
+        return self.syscall("setgid", gid)
+
+    def setgroups(self, groups: Sequence[int]) -> None:
+        """Set the supplementary groups (setgroups(2))."""
+        return self.syscall("setgroups", list(groups))
+
+    def getgroups(self) -> list[int]:
+        """Return the supplementary groups (getgroups(2))."""
+        return self.syscall("getgroups")
+
+    def getuid(self) -> int:
+        """Return the real user id (getuid(2))."""
+        return self.syscall("getuid")
+
+    def geteuid(self) -> int:
+        """Return the effective user id (geteuid(2))."""
+        return self.syscall("geteuid")
+
+    def getgid(self) -> int:
+        """Return the real group id (getgid(2))."""
+        return self.syscall("getgid")
+
+    def getegid(self) -> int:
+        """Return the effective group id (getegid(2))."""
+        return self.syscall("getegid")
+
+
+class Tasks(Port, Protocol):
+    """Tasks and the namespaces they live in."""
+
+    def clone(
+        self,
+        main: Callable[..., Coroutine[Any, Any, int]],
+        *args: Any,
+        flags: int = 0,
+        fds: Mapping[int, int] | None = None,
+    ) -> int:
+        """Start a task that runs ``main(system, *args)``, and return its pid (clone(2), as glibc's: the child starts in a function).
+
+        ``flags`` are the CLONE_NEW* of the namespaces it gets for itself. ``fds`` says which descriptors it starts
+        with, child's number → caller's. From the host's side main must be importable (a module's function) and args
+        JSON's values: they cross into another process.
+        """
+        return self.syscall("clone", main, *args, flags=flags, fds=fds)
+
+    def unshare(self, flags: int) -> None:
+        """Move the caller into new namespaces (unshare(2)); a new PID namespace takes the next child."""
+        return self.syscall("unshare", flags)
+
+    def setns(self, fd: int, nstype: int = 0) -> None:
+        """Join the namespace that an open /proc/PID/ns file names (setns(2))."""
+        return self.syscall("setns", fd, nstype)
+
+    def sethostname(self, name: str) -> None:
+        """Set the host name of the caller's UTS namespace (sethostname(2))."""
+        return self.syscall("sethostname", name)
+
+    def gethostname(self) -> str:
+        """Return the host name of the caller's UTS namespace (uname(2))."""
+        return self.syscall("gethostname")
+
+    def kill(self, pid: int, signal: int) -> None:
+        """Send a signal (kill(2)); 0 only asks whether one could."""
+        return self.syscall("kill", pid, signal)
+
+    def wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        """Reap a child that ended: (pid, status), or (0, 0) with WNOHANG while none has (wait4(2))."""
+        return self.syscall("wait4", pid, options)
+
+    def getpid(self) -> int:
+        """Return the caller's id in its own PID namespace (getpid(2))."""
+        return self.syscall("getpid")
+
+    def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
+        """Let tasks run and return what happened: readable watched descriptors and ended children.
+
+        Waits at most timeout_s (None: until something happens or nothing can). The simulated kernel runs its
+        scheduler here; the real one reads what its helper sent. An "exited" child stays to be reaped by wait4.
+        """
+        ...
+
+    def watch(self, fd: int) -> None:
+        """Have poll tell when fd is readable (epoll_ctl(2), EPOLL_CTL_ADD). Closing it ends that."""
+        ...
+
+
+class Kernel(Files, Mounts, Credentials, Tasks, Protocol):
+    """A whole Linux, seen from the host's side by root (or by whoever runs the lab, rootless)."""
+
+    listener: Listener | None
+    listener_error: BaseException | None
+
+    def observe(self, name: str, lowers: Sequence[str], upper: str) -> None:
+        """From now on tell the listener what each call changes in this upper directory (topmost lower first)."""
+        ...
+
+    def unobserve(self, name: str) -> None:
+        """Stop observing an upper directory."""
+        ...
+
+    def job(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run ``function(kernel, *args)`` close to the kernel, in one round trip, untraced, and return what it returns.
+
+        For bulk work: unpacking ten thousand files, walking a tree. function is importable and uses only the port's
+        plain calls; args and result are what marshal takes (None, numbers, str, bytes, tuples, lists, dicts).
+        """
+        ...
+
+    def close_kernel(self) -> None:
+        """End it: every task is killed, every mount undone, nothing is left on the host."""
+        ...

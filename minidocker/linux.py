@@ -1,0 +1,187 @@
+"""Linux's constants and error texts: numbers of x86-64, names of the manual pages.
+
+They stand here, and not in :mod:`os`, because the simulated kernel also runs where Python's own differ
+(under WebAssembly ``errno.EXDEV`` is 75). Errors are therefore raised by *name*: ``fail(errno.EXDEV, path)``.
+"""
+
+import errno
+from typing import Final, NoReturn
+
+# open(2)
+O_RDONLY: Final = 0o0
+O_WRONLY: Final = 0o1
+O_RDWR: Final = 0o2
+O_ACCMODE: Final = 0o3
+O_CREAT: Final = 0o100
+O_EXCL: Final = 0o200
+O_NOCTTY: Final = 0o400
+O_TRUNC: Final = 0o1000
+O_APPEND: Final = 0o2000
+O_NONBLOCK: Final = 0o4000
+O_DIRECTORY: Final = 0o200000
+O_NOFOLLOW: Final = 0o400000
+O_CLOEXEC: Final = 0o2000000
+O_PATH: Final = 0o10000000
+
+# lseek(2), access(2)
+SEEK_SET: Final = 0
+SEEK_CUR: Final = 1
+SEEK_END: Final = 2
+F_OK: Final = 0
+X_OK: Final = 1
+W_OK: Final = 2
+R_OK: Final = 4
+
+# inode(7)
+S_IFMT: Final = 0o170000
+S_IFSOCK: Final = 0o140000
+S_IFLNK: Final = 0o120000
+S_IFREG: Final = 0o100000
+S_IFBLK: Final = 0o060000
+S_IFDIR: Final = 0o040000
+S_IFCHR: Final = 0o020000
+S_IFIFO: Final = 0o010000
+
+# setxattr(2), utimensat(2)
+XATTR_CREATE: Final = 1
+XATTR_REPLACE: Final = 2
+
+# mount(2), umount2(2)
+MS_RDONLY: Final = 1
+MS_NOSUID: Final = 2
+MS_NODEV: Final = 4
+MS_NOEXEC: Final = 8
+MS_REMOUNT: Final = 32
+MS_NOATIME: Final = 1024
+MS_BIND: Final = 4096
+MS_MOVE: Final = 8192
+MS_REC: Final = 16384
+MS_SILENT: Final = 32768
+MS_UNBINDABLE: Final = 1 << 17
+MS_PRIVATE: Final = 1 << 18
+MS_SLAVE: Final = 1 << 19
+MS_SHARED: Final = 1 << 20
+MS_RELATIME: Final = 1 << 21
+MS_STRICTATIME: Final = 1 << 24
+MNT_FORCE: Final = 1
+MNT_DETACH: Final = 2
+MNT_EXPIRE: Final = 4
+UMOUNT_NOFOLLOW: Final = 8
+
+# clone(2), unshare(2), setns(2)
+CLONE_NEWTIME: Final = 0x80
+CLONE_VM: Final = 0x100
+CLONE_FS: Final = 0x200
+CLONE_FILES: Final = 0x400
+CLONE_NEWNS: Final = 0x20000
+CLONE_NEWCGROUP: Final = 0x2000000
+CLONE_NEWUTS: Final = 0x4000000
+CLONE_NEWIPC: Final = 0x8000000
+CLONE_NEWUSER: Final = 0x10000000
+CLONE_NEWPID: Final = 0x20000000
+CLONE_NEWNET: Final = 0x40000000
+
+# wait4(2)
+WNOHANG: Final = 1
+WUNTRACED: Final = 2
+
+# signal(7)
+SIG_DFL: Final = 0
+SIG_IGN: Final = 1
+SIGNALS: Final = {
+    "HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "TRAP": 5, "ABRT": 6, "BUS": 7, "FPE": 8, "KILL": 9, "USR1": 10,
+    "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15, "STKFLT": 16, "CHLD": 17, "CONT": 18, "STOP": 19,
+    "TSTP": 20, "TTIN": 21, "TTOU": 22, "URG": 23, "XCPU": 24, "XFSZ": 25, "VTALRM": 26, "PROF": 27, "WINCH": 28,
+    "IO": 29, "PWR": 30, "SYS": 31,
+}  # fmt: skip
+SIGHUP: Final = 1
+SIGINT: Final = 2
+SIGQUIT: Final = 3
+SIGABRT: Final = 6
+SIGKILL: Final = 9
+SIGUSR1: Final = 10
+SIGSEGV: Final = 11
+SIGUSR2: Final = 12
+SIGPIPE: Final = 13
+SIGALRM: Final = 14
+SIGTERM: Final = 15
+SIGCHLD: Final = 17
+SIGCONT: Final = 18
+SIGSTOP: Final = 19
+SIGTSTP: Final = 20
+
+PATH_MAX: Final = 4096
+NAME_MAX: Final = 255
+PIPE_BUF: Final = 4096
+
+#: What perror(3) prints for each errno that the lab's kernels raise, by name (glibc's texts).
+STRERROR: Final = {
+    "EPERM": "Operation not permitted",
+    "ENOENT": "No such file or directory",
+    "ESRCH": "No such process",
+    "EINTR": "Interrupted system call",
+    "EIO": "Input/output error",
+    "ENXIO": "No such device or address",
+    "E2BIG": "Argument list too long",
+    "ENOEXEC": "Exec format error",
+    "EBADF": "Bad file descriptor",
+    "ECHILD": "No child processes",
+    "EAGAIN": "Resource temporarily unavailable",
+    "ENOMEM": "Cannot allocate memory",
+    "EACCES": "Permission denied",
+    "EFAULT": "Bad address",
+    "EBUSY": "Device or resource busy",
+    "EEXIST": "File exists",
+    "EXDEV": "Invalid cross-device link",
+    "ENODEV": "No such device",
+    "ENOTDIR": "Not a directory",
+    "EISDIR": "Is a directory",
+    "EINVAL": "Invalid argument",
+    "ENFILE": "Too many open files in system",
+    "EMFILE": "Too many open files",
+    "ENOTTY": "Inappropriate ioctl for device",
+    "ETXTBSY": "Text file busy",
+    "EFBIG": "File too large",
+    "ENOSPC": "No space left on device",
+    "ESPIPE": "Illegal seek",
+    "EROFS": "Read-only file system",
+    "EMLINK": "Too many links",
+    "EPIPE": "Broken pipe",
+    "ERANGE": "Numerical result out of range",
+    "ENAMETOOLONG": "File name too long",
+    "ENOSYS": "Function not implemented",
+    "ENOTEMPTY": "Directory not empty",
+    "ELOOP": "Too many levels of symbolic links",
+    "ENODATA": "No data available",
+    "EOVERFLOW": "Value too large for defined data type",
+    "EOPNOTSUPP": "Operation not supported",
+    "ESTALE": "Stale file handle",
+    "EDQUOT": "Disk quota exceeded",
+}
+
+
+def errno_name(number: int | None) -> str:
+    """Return the name of an errno as Linux has it: ``errno_name(errno.EXDEV)`` is ``"EXDEV"``."""
+    name = errno.errorcode.get(number or 0, f"E{number}")
+    return {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP", "EDEADLOCK": "EDEADLK"}.get(name, name)
+
+
+def strerror(number: int | None) -> str:
+    """Return Linux's text for an errno, the same on every platform."""
+    name = errno_name(number)
+    return STRERROR.get(name, name)
+
+
+def fail(number: int, path: str | None = None, path2: str | None = None) -> NoReturn:
+    """Raise the OSError that Linux would: ``fail(errno.ENOENT, "/a")``; the subclass is chosen by Python."""
+    if path is None:
+        raise OSError(number, strerror(number))
+    if path2 is None:
+        raise OSError(number, strerror(number), path)
+    raise OSError(number, strerror(number), path, None, path2)
+
+
+def exit_status(status: int) -> int:
+    """Return the exit code that a shell and Docker give a wait4 status: WEXITSTATUS, or 128 + signal."""
+    signal = status & 0x7F
+    return 128 + signal if signal else (status >> 8) & 0xFF

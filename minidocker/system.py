@@ -1,0 +1,343 @@
+"""The port as a task sees it: the same calls as :mod:`minidocker.kernel`, awaited.
+
+``await`` *is* the trap into the kernel. A program is a coroutine; each call yields one :class:`Trap` to whoever drives
+it. The simulated scheduler performs the call, or parks the task until it can; the real driver performs it at once,
+inside the cloned process. Nothing else may be awaited, so a program cannot tell on which kernel it runs.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from minidocker.kernel import Stat
+
+#: What :meth:`System.signal` takes: SIG_DFL, SIG_IGN, or a plain function of the signal's number.
+Handler: TypeAlias = int | Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trap(Awaitable[Any]):
+    """One system call on its way into the kernel. Its result, or OSError, comes back at the await."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __await__(self) -> Generator["Trap", Any, Any]:
+        """Yield to the driver, and return what it sends."""
+        return (yield self)
+
+def trap(name: str, /, *args: Any, **kwargs: Any) -> Trap:
+    """Return the awaitable system call: ``await trap("getpid")``."""
+    return Trap(name, args, kwargs)
+
+
+#: A program: ``await main(system, argv, environ)`` returns its exit code.
+Program: TypeAlias = "Callable[[System, list[str], dict[str, str]], Coroutine[Any, Any, int]]"
+#: What clone starts: ``await main(system, *args)`` returns the exit code.
+Main: TypeAlias = "Callable[..., Coroutine[Any, Any, int]]"
+
+
+class System:
+    """The system calls of a task. It holds no state: the kernel knows who is calling."""
+
+    __slots__ = ()
+
+    # files: see minidocker.kernel.Files
+
+    async def open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        """Open a file and return the lowest free descriptor (open(2)). ``mode`` counts for O_CREAT, less the umask."""
+        return await trap("open", path, flags, mode)
+
+    async def close(self, fd: int) -> None:
+        """Close a descriptor (close(2))."""
+        return await trap("close", fd)
+
+    async def read(self, fd: int, n: int) -> bytes:
+        """Read at most n bytes at the descriptor's offset; ``b""`` is the end (read(2))."""
+        return await trap("read", fd, n)
+
+    async def write(self, fd: int, data: bytes) -> int:
+        """Write bytes at the descriptor's offset and return how many were taken (write(2))."""
+        return await trap("write", fd, data)
+
+    async def lseek(self, fd: int, position: int, whence: int) -> int:
+        """Move a descriptor's offset and return it, in bytes from the start (lseek(2))."""
+        return await trap("lseek", fd, position, whence)
+
+    async def truncate(self, path: str, length: int) -> None:
+        """Cut or grow a file to length bytes (truncate(2))."""
+        return await trap("truncate", path, length)
+
+    async def ftruncate(self, fd: int, length: int) -> None:
+        """Cut or grow an open file to length bytes (ftruncate(2))."""
+        return await trap("ftruncate", fd, length)
+
+    async def stat(self, path: str, *, follow_symlinks: bool = True) -> Stat:
+        """Tell about the inode that a path leads to (stat(2))."""
+        return await trap("stat", path) if follow_symlinks else await trap("lstat", path)
+
+    async def lstat(self, path: str) -> Stat:
+        """Tell about the inode of a name, of a symlink itself (lstat(2))."""
+        return await trap("lstat", path)
+
+    async def fstat(self, fd: int) -> Stat:
+        """Tell about an open file's inode (fstat(2))."""
+        return await trap("fstat", fd)
+
+    async def listdir(self, path: str = ".") -> list[str]:
+        """Return the names in a directory, without ``.`` and ``..``, in no particular order (getdents64(2))."""
+        return await trap("listdir", path)
+
+    async def mkdir(self, path: str, mode: int = 0o777) -> None:
+        """Make a directory (mkdir(2))."""
+        return await trap("mkdir", path, mode)
+
+    async def rmdir(self, path: str) -> None:
+        """Remove an empty directory (rmdir(2))."""
+        return await trap("rmdir", path)
+
+    async def unlink(self, path: str) -> None:
+        """Remove a name (unlink(2))."""
+        return await trap("unlink", path)
+
+    async def rename(self, src: str, dst: str) -> None:
+        """Give an inode another name, replacing what has it (rename(2))."""
+        return await trap("rename", src, dst)
+
+    async def link(self, src: str, dst: str, *, follow_symlinks: bool = True) -> None:
+        """Give an inode one more name (link(2); like os.link, a symlink itself is linked, as link(2) does)."""
+        return await trap("link", src, dst) if follow_symlinks else await trap("link", src, dst, follow_symlinks=False)
+
+    async def symlink(self, src: str, dst: str) -> None:
+        """Make a symbolic link at dst that says src (symlink(2))."""
+        return await trap("symlink", src, dst)
+
+    async def readlink(self, path: str) -> str:
+        """Return what a symbolic link says (readlink(2))."""
+        return await trap("readlink", path)
+
+    async def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits (chmod(2))."""
+        return await trap("chmod", path, mode)
+
+    async def fchmod(self, fd: int, mode: int) -> None:
+        """Set the permission bits of an open file (fchmod(2))."""
+        return await trap("fchmod", fd, mode)
+
+    async def chown(self, path: str, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
+        """Set owner and group; -1 leaves one as it is (chown(2), lchown(2))."""
+        return await trap("chown" if follow_symlinks else "lchown", path, uid, gid)
+
+    async def lchown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group of a symlink itself (lchown(2))."""
+        return await trap("lchown", path, uid, gid)
+
+    async def fchown(self, fd: int, uid: int, gid: int) -> None:
+        """Set owner and group of an open file (fchown(2))."""
+        return await trap("fchown", fd, uid, gid)
+
+    async def mknod(self, path: str, mode: int = 0o600, device: int = 0) -> None:
+        """Make a node: regular file, fifo, socket or device (mknod(2)). ``device`` is ``major << 8 | minor``."""
+        return await trap("mknod", path, mode, device)
+
+    async def setxattr(self, path: str, attribute: str, value: bytes, flags: int = 0, *, follow_symlinks: bool = True) -> None:
+        """Set an extended attribute (setxattr(2)); flags: XATTR_CREATE, XATTR_REPLACE."""
+        return await trap("setxattr" if follow_symlinks else "lsetxattr", path, attribute, value, flags)
+
+    async def getxattr(self, path: str, attribute: str, *, follow_symlinks: bool = True) -> bytes:
+        """Return an extended attribute (getxattr(2)); ENODATA if there is none."""
+        return await trap("getxattr" if follow_symlinks else "lgetxattr", path, attribute)
+
+    async def listxattr(self, path: str, *, follow_symlinks: bool = True) -> list[str]:
+        """Return the names of the extended attributes (listxattr(2))."""
+        return await trap("listxattr" if follow_symlinks else "llistxattr", path)
+
+    async def removexattr(self, path: str, attribute: str, *, follow_symlinks: bool = True) -> None:
+        """Remove an extended attribute (removexattr(2))."""
+        return await trap("removexattr" if follow_symlinks else "lremovexattr", path, attribute)
+
+    async def utime(
+        self,
+        path: str,
+        times: tuple[float, float] | None = None,
+        *,
+        ns: tuple[int, int] | None = None,
+        follow_symlinks: bool = True,
+    ) -> None:
+        """Set times of access and modification: seconds, or nanoseconds with ``ns=``; none means now (utimensat(2))."""
+        if times is not None and ns is not None:
+            message = "utime: you may specify either 'times' or 'ns' but not both"
+            raise ValueError(message)
+        if times is not None:
+            ns = (int(times[0] * 1_000_000_000), int(times[1] * 1_000_000_000))
+        return await trap("utime", path, ns, follow_symlinks)
+
+    async def access(self, path: str, mode: int) -> bool:
+        """Tell whether the real user may read, write or execute; like os.access it never raises (access(2))."""
+        return await trap("access", path, mode)
+
+    async def chdir(self, path: str) -> None:
+        """Change the working directory (chdir(2))."""
+        return await trap("chdir", path)
+
+    async def fchdir(self, fd: int) -> None:
+        """Change the working directory to an open one (fchdir(2))."""
+        return await trap("fchdir", fd)
+
+    async def getcwd(self) -> str:
+        """Return the working directory (getcwd(2))."""
+        return await trap("getcwd")
+
+    async def umask(self, mask: int) -> int:
+        """Set the bits that new files don't get, and return the old ones (umask(2))."""
+        return await trap("umask", mask)
+
+    async def dup(self, fd: int) -> int:
+        """Return another descriptor of the same open file (dup(2))."""
+        return await trap("dup", fd)
+
+    async def dup2(self, fd: int, fd2: int) -> int:
+        """Make fd2 a descriptor of fd's open file (dup2(2))."""
+        return await trap("dup2", fd, fd2)
+
+    async def pipe2(self, flags: int = 0) -> tuple[int, int]:
+        """Return the reading and the writing end of a new pipe (pipe2(2)); flags: O_CLOEXEC, O_NONBLOCK."""
+        return await trap("pipe2", flags)
+
+    async def fsync(self, fd: int) -> None:
+        """Write an open file's data to its disk (fsync(2))."""
+        return await trap("fsync", fd)
+
+    # mounts: see minidocker.kernel.Mounts
+
+    async def mount(self, source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
+        """Attach a file system, or change what is attached (mount(2))."""
+        return await trap("mount", source, target, fstype, flags, data)
+
+    async def umount2(self, target: str, flags: int = 0) -> None:
+        """Detach the topmost mount at target (umount2(2)); flags: MNT_DETACH, UMOUNT_NOFOLLOW."""
+        return await trap("umount2", target, flags)
+
+    async def pivot_root(self, new_root: str, put_old: str) -> None:
+        """Make new_root the root of the mount namespace, and put the old one at put_old (pivot_root(2))."""
+        return await trap("pivot_root", new_root, put_old)
+
+    # credentials: see minidocker.kernel.Credentials
+
+    async def seteuid(self, euid: int) -> None:
+        """Set the effective user id (seteuid(2)): with it go the file system id and root's capabilities."""
+        return await trap("seteuid", euid)
+
+    async def setegid(self, egid: int) -> None:
+        """Set the effective group id (setegid(2))."""
+        return await trap("setegid", egid)
+
+    async def setuid(self, uid: int) -> None:
+        """Become a user for good (setuid(2))."""
+        return await trap("setuid", uid)
+
+    async def setgid(self, gid: int) -> None:
+        """Become a group for good (setgid(2))."""
+        return await trap("setgid", gid)
+
+    async def setgroups(self, groups: Sequence[int]) -> None:
+        """Set the supplementary groups (setgroups(2))."""
+        return await trap("setgroups", list(groups))
+
+    async def getgroups(self) -> list[int]:
+        """Return the supplementary groups (getgroups(2))."""
+        return await trap("getgroups")
+
+    async def getuid(self) -> int:
+        """Return the real user id (getuid(2))."""
+        return await trap("getuid")
+
+    async def geteuid(self) -> int:
+        """Return the effective user id (geteuid(2))."""
+        return await trap("geteuid")
+
+    async def getgid(self) -> int:
+        """Return the real group id (getgid(2))."""
+        return await trap("getgid")
+
+    async def getegid(self) -> int:
+        """Return the effective group id (getegid(2))."""
+        return await trap("getegid")
+
+    # tasks: see minidocker.kernel.Tasks
+
+    async def setns(self, fd: int, nstype: int = 0) -> None:
+        """Join the namespace that an open /proc/PID/ns file names (setns(2))."""
+        return await trap("setns", fd, nstype)
+
+    async def sethostname(self, name: str) -> None:
+        """Set the host name of the caller's UTS namespace (sethostname(2))."""
+        return await trap("sethostname", name)
+
+    async def gethostname(self) -> str:
+        """Return the host name of the caller's UTS namespace (uname(2))."""
+        return await trap("gethostname")
+
+    async def kill(self, pid: int, signal: int) -> None:
+        """Send a signal (kill(2)); 0 only asks whether one could."""
+        return await trap("kill", pid, signal)
+
+    async def wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        """Reap a child that ended: (pid, status), or (0, 0) with WNOHANG while none has (wait4(2))."""
+        return await trap("wait4", pid, options)
+
+    async def getpid(self) -> int:
+        """Return the caller's id in its own PID namespace (getpid(2))."""
+        return await trap("getpid")
+
+    # only tasks can do these
+
+    async def clone(self, main: Main, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
+        """Start a child that runs ``main(system, *args)`` and return its pid (clone(2), as glibc's).
+
+        The child has its own copy of the descriptors, working directory, umask and signal handlers, and of memory:
+        on the simulated kernel memory is Python's and shared, so a child must not change its parent's variables.
+        ``fds`` (child's number → caller's), if given, says which descriptors it starts with.
+        """
+        return await trap("clone", main, *args, flags=flags, fds=fds)
+
+    async def unshare(self, flags: int) -> None:
+        """Move into new namespaces (unshare(2)); a new PID namespace takes the next child."""
+        return await trap("unshare", flags)
+
+    async def execve(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """Become another program (execve(2)): returns only by raising OSError. Close-on-exec descriptors are closed."""
+        return await trap("execve", path, list(argv), dict(env))
+
+    async def exit(self, status: int) -> None:
+        """End the task (_exit(2)); never returns."""
+        return await trap("exit", status)
+
+    async def signal(self, signum: int, handler: Handler) -> Handler:
+        """Say what a signal does, and return what it did (signal(2)).
+
+        A function is called with the signal's number just before the next call; a call that was waiting then
+        raises EINTR. Handlers are plain functions: they set a variable, the program looks at it.
+        """
+        return await trap("signal", signum, handler)
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a time (nanosleep(2)); EINTR if a handler ran."""
+        return await trap("sleep", seconds)
+
+    async def pause(self) -> None:
+        """Wait for a signal (pause(2)); always ends with EINTR."""
+        return await trap("pause")
+
+    async def getppid(self) -> int:
+        """Return the parent's id as this PID namespace sees it, 0 if it is outside (getppid(2))."""
+        return await trap("getppid")
+
+    async def isatty(self, fd: int) -> bool:
+        """Tell whether a descriptor is a terminal (isatty(3))."""
+        return await trap("isatty", fd)
+
+    async def time_ns(self) -> int:
+        """Return the time of day in nanoseconds since 1970 (clock_gettime(2)); virtual on the simulated kernel."""
+        return await trap("time_ns")

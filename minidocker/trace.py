@@ -1,0 +1,132 @@
+"""Trace: what one operation did, call by call, as an immutable value that steps forwards and backwards.
+
+The JSON form is documented in ``docs/trace.md``. Most of a trace is :class:`Step`; each carries the changes of the
+state model that it made. ``trace.at(i)`` is the state after step i, ``trace.at(-1)`` the one before the first.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from minidocker.state import Change, State, apply, empty_state
+
+SCHEMA: Final = "minidocker.trace/1"
+
+#: A state is kept ready every so many steps, so that ``at`` applies at most this many steps' changes.
+KEYFRAME_EVERY: Final = 32
+
+DOCKER, ENGINE, SYSCALL, INSIDE = range(4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened. ``depth``: 0 docker command, 1 engine operation, 2 system call, 3 inside the kernel."""
+
+    index: int
+    depth: int
+    actor: str
+    task: str
+    call: str
+    text: str
+    result: str = ""
+    errno: str | None = None
+    local: bool = False
+    observed: bool = False
+    why: str = ""
+    changes: tuple[Change, ...] = ()
+    ref: Mapping[str, str] = field(default_factory=dict)
+    host: str = "host"
+    digest: str = ""
+
+    def same_as(self) -> tuple[Any, ...]:
+        """Return what must be equal on both kernels: all but what is local, observed, or words of explanation."""
+        result = "" if self.local and self.errno is None else self.result
+        changes = tuple(sorted((json.dumps(c.to_json(), sort_keys=True) for c in self.changes)))
+        return (self.depth, self.actor, self.task, self.text, result, self.errno, changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the step as the schema has it."""
+        value: dict[str, Any] = {name: getattr(self, name) for name in _STEP_FIELDS}
+        value["changes"] = [change.to_json() for change in self.changes]
+        value["ref"] = dict(self.ref)
+        return value | {name: True for name in ("local", "observed") if getattr(self, name)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Step":
+        """Return the step that :meth:`to_json` wrote."""
+        return cls(**{**value, "changes": tuple(Change.from_json(change) for change in value["changes"])})
+
+
+_STEP_FIELDS: Final = (
+    "index", "depth", "host", "actor", "task", "call", "text", "result", "errno", "why", "digest",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """What one docker command did, on one kernel."""
+
+    command: str
+    steps: tuple[Step, ...]
+    kernel: Mapping[str, Any]
+    layers: Mapping[str, Any] = field(default_factory=dict)
+    initial: State = field(default_factory=empty_state)
+    stdout: str = ""
+    stderr: str = ""
+    exit_code: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return len(self.steps)
+
+    @cached_property
+    def _keyframes(self) -> list[State]:
+        frames, state = [self.initial], self.initial
+        for number, step in enumerate(self.steps, 1):
+            state = apply(state, step.changes)
+            if number % KEYFRAME_EVERY == 0:
+                frames.append(state)
+        return frames
+
+    def at(self, index: int) -> State:
+        """Return the state after step ``index``; -1 is the one before the first step. Do not change it."""
+        if not -1 <= index < len(self.steps):
+            message = f"step {index} of a trace of {len(self.steps)}"
+            raise IndexError(message)
+        frame = (index + 1) // KEYFRAME_EVERY
+        state = self._keyframes[frame]
+        for step in self.steps[frame * KEYFRAME_EVERY : index + 1]:
+            state = apply(state, step.changes)
+        return state
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trace as JSON's values; ``docs/trace.md`` documents them."""
+        return {
+            "schema": SCHEMA,
+            "command": self.command,
+            "kernel": dict(self.kernel),
+            "layers": dict(self.layers),
+            "initial": self.initial,
+            "steps": [step.to_json() for step in self.steps],
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+            "exit_code": self.exit_code,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Trace":
+        """Return the trace that :meth:`to_json` wrote; ValueError if it is of another schema."""
+        if value.get("schema") != SCHEMA:
+            message = f"not a {SCHEMA} document: schema is {value.get('schema')!r}"
+            raise ValueError(message)
+        rest = {key: value[key] for key in value if key not in ("schema", "steps")}
+        return cls(steps=tuple(Step.from_json(step) for step in value["steps"]), **rest)
+
+
+def chain_digest(previous: str, step: Step) -> str:
+    """Return a step's digest: 16 hexadecimal digits over the digest before it and what both kernels must agree on."""
+    text = json.dumps([previous, *step.same_as()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
