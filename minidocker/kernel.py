@@ -352,7 +352,8 @@ class Tasks(Port, Protocol):
         """Start a task that runs ``main(system, *args)``, and return its pid (clone(2), as glibc's: the child starts in a function).
 
         ``flags`` are the CLONE_NEW* of the namespaces it gets for itself. ``fds`` says which descriptors it starts
-        with, child's number → caller's. From the host's side main must be importable (a module's function) and args
+        with, child's number → caller's; of those 0, 1 and 2 stay open over execve, the others keep the caller's
+        close-on-exec flag. From the host's side main must be importable (a module's function) and args
         JSON's values: they cross into another process.
         """
         return self.syscall("clone", main, *args, flags=flags, fds=fds)

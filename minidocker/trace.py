@@ -40,19 +40,22 @@ class Step:
     ref: Mapping[str, str] = field(default_factory=dict)
     host: str = "host"
     digest: str = ""
+    like: str = ""
+    """The text as compared between kernels, where it has numbers that differ (pids); else empty."""
 
     def same_as(self) -> tuple[Any, ...]:
         """Return what must be equal on both kernels: all but what is local, observed, or words of explanation."""
         result = "" if self.local and self.errno is None else self.result
         changes = tuple(sorted((json.dumps(c.to_json(), sort_keys=True) for c in self.changes)))
-        return (self.depth, self.actor, self.task, self.text, result, self.errno, changes)
+        return (self.depth, self.actor, self.task, self.like or self.text, result, self.errno, changes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the step as the schema has it."""
         value: dict[str, Any] = {name: getattr(self, name) for name in _STEP_FIELDS}
         value["changes"] = [change.to_json() for change in self.changes]
         value["ref"] = dict(self.ref)
-        return value | {name: True for name in ("local", "observed") if getattr(self, name)}
+        flags = {name: getattr(self, name) for name in ("local", "observed", "like")}
+        return value | {name: flag for name, flag in flags.items() if flag}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Step":

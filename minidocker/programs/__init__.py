@@ -26,7 +26,7 @@ def program_name(header: bytes) -> str | None:
     return header[len(MAGIC) :].split(b"\n", 1)[0].decode()
 
 
-def load(name: str) -> Program | None:
+def load(name: str) -> "Program | None":
     """Return a program's main function, or None if the lab has no program of that name."""
     module = MODULES.get(name)
     if module is None:

@@ -1,19 +1,248 @@
 """SimKernel: Linux in Python. Here is only the dispatch; each call is a function ``sys_NAME`` in the module of its noun."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import errno
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from minidocker.kernel import Event, Kernel, Listener
-from minidocker.sim.task import Task
+from minidocker.kernel import Event, Inner, Kernel, Listener, SyscallEvent
+from minidocker.linux import S_IFDIR, S_IFIFO, fail
+from minidocker.observe import UpperWatch
+from minidocker.sim import device, pipe, tasks
+from minidocker.sim.clock import Clock, VirtualClock
+from minidocker.sim.credentials import ROOT, Credentials
+from minidocker.sim.descriptors import Descriptors
+from minidocker.sim.events import Events
+from minidocker.sim.mount import Mount, MountNamespace, register
+from minidocker.sim.namespaces import FIRST_MNT, Namespaces
+from minidocker.sim.path import FsContext, Location
+from minidocker.sim.profile import Profile
+from minidocker.sim.scheduler import Scheduler
+from minidocker.sim.signals import Signals
+from minidocker.sim.task import Task, Wait
+from minidocker.sim.tmpfs import Tmpfs, mount_tmpfs
 
 SystemCall = Callable[..., Any]
 
+#: The modules that have system calls.
+_MODULES: Final = (
+    "attributes", "credentials", "descriptors", "directory", "exec", "files", "mount_calls", "namespaces", "pipe", "signals",
+    "tasks", "working_directory", "xattr",
+)  # fmt: skip
+#: Those that have file systems, which they register when imported.
+_FILE_SYSTEMS: Final = ("proc", "overlay")
+
+#: The directories of a simulated host, with their modes.
+_HOST_TREE: Final = {
+    "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "mnt": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755,
+    "sys": 0o555, "tmp": 0o1777, "var": 0o755, "var/lib": 0o755,
+}  # fmt: skip
+
+
+def _system_calls() -> dict[str, SystemCall]:
+    calls: dict[str, SystemCall] = {}
+    for name in _MODULES:
+        module = importlib.import_module(f"minidocker.sim.{name}")
+        calls |= {key[4:]: value for key, value in vars(module).items() if key.startswith("sys_")}
+    return calls
+
 
 class SimKernel(Kernel):
-    """A simulated Linux: no root, no Docker, no threads; runs wherever Python runs."""
+    """A simulated Linux: no root, no Docker, no threads; runs wherever Python runs.
+
+    ``host`` is the task (pid 1, line ``"0"``) that makes the plain calls. ``inner`` is a list for the file systems to
+    tell in what they do within a call, or None while nobody listens.
+    """
+
+    def __init__(self, profile: Profile | None = None, *, clock: Clock | None = None) -> None:
+        """Boot: a root file system with the usual directories, and one task."""
+        self.profile = profile or Profile()
+        self.clock = clock or VirtualClock(self.profile.boot_ns)
+        self.listener: Listener | None = None
+        self.listener_error: BaseException | None = None
+        self.inner: list[Inner] | None = None
+        self.calls = _system_calls()
+        for name in _FILE_SYSTEMS:
+            importlib.import_module(f"minidocker.sim.{name}")
+        self.drivers: dict[tuple[int, int, int], SystemCall] = {**device.DRIVERS, (S_IFIFO, 0, 0): pipe.open_fifo}
+        self._watches: dict[str, UpperWatch] = {}
+        self._last_device = self._last_mount_id = 0
+        self.scheduler = Scheduler(self.clock)
+        self.events = Events(self)
+        self.host = self._boot()
+
+    def _boot(self) -> Task:
+        """Mount a rootfs and over it the host's root file system, and start the host's task."""
+        rootfs = Tmpfs(self, source="rootfs", mode=0o755)
+        disk = Tmpfs(self, source="/dev/root", mode=0o755)
+        bottom, top = Mount(rootfs, rootfs.root), Mount(disk, disk.root)
+        top.attach(bottom, rootfs.root)
+        _plant(disk)
+        mounts = MountNamespace(bottom, FIRST_MNT)
+        root = Location(top, disk.root)
+        host = Task(
+            kernel=self,
+            pid=1,
+            line="0",
+            name="daemon",
+            parent=None,
+            creds=Credentials(),
+            fs=FsContext(root, root),
+            files=Descriptors(),
+            ns=Namespaces(mounts, self.profile.hostname),
+            signals=Signals(),
+        )
+        host.ns.pid.enter(host)
+        return host
+
+    def tasks(self) -> list[Task]:
+        """Return all tasks, zombies too."""
+        return list(self.host.ns.pid.tasks.values())
+
+    def new_device(self) -> int:
+        """Return the next anonymous device number (major 0)."""
+        self._last_device += 1
+        return self._last_device
+
+    def new_mount_id(self) -> int:
+        """Return the next number of a mount."""
+        self._last_mount_id += 1
+        return self._last_mount_id
 
     def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Perform a call for the host's task (line "0")."""
+        self.clock.tick()
         return self.perform(self.host, name, args, kwargs)
 
-    # To be completed: perform(task, name, args, kwargs) is the one place that every call passes.
+    def perform(self, task: Task, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Perform a call for a task: the one place that every call passes.
+
+        Raises OSError, or :class:`minidocker.sim.task.Wait` if the task must wait; that is no event yet.
+        """
+        call = self.calls.get(name)
+        if self.listener is not None:
+            return self._perform_told(task, name, call, args, kwargs)
+        try:
+            return call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
+        except OSError as error:
+            _name_paths(error, args)
+            raise
+        except Wait:
+            self._may_wait(task)
+            raise
+
+    def _may_wait(self, task: Task) -> None:
+        """The host's side never waits (EAGAIN), and who was interrupted waits no longer (EINTR)."""
+        if task is self.host:
+            fail(errno.EAGAIN)
+        if task.wait is not None and task.wait.interrupted:
+            fail(errno.EINTR)
+
+    def _perform_told(
+        self, task: Task, name: str, call: SystemCall | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Perform a call and tell the listener of it, with what the file systems did inside."""
+        outer, self.inner = self.inner, []
+        inner, actor = self.inner, task.name
+        result, error = None, None
+        try:
+            try:
+                result = call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
+            except Wait:
+                self._may_wait(task)
+                raise
+        except OSError as caught:
+            _name_paths(caught, args)
+            error = caught
+        finally:
+            self.inner = outer
+        self._tell(task, actor, name, args, kwargs, result, error, inner)
+        if error is not None:
+            raise error
+        return result
+
+    def _tell(
+        self,
+        task: Task,
+        actor: str,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        result: Any,
+        error: OSError | None,
+        inner: list[Inner],
+    ) -> None:
+        """Give the listener the event. Looking at the upper directories is not itself told of."""
+        listener, self.listener = self.listener, None
+        try:
+            changed = {key: watch.after(name, args)[0] for key, watch in self._watches.items()}
+            event = SyscallEvent(
+                task=task.line,
+                actor=actor,
+                name=name,
+                args=tuple(args),
+                kwargs=dict(kwargs),
+                result=result,
+                error=error,
+                inner=tuple(inner),
+                uppers={key: entries for key, entries in changed.items() if entries},
+            )
+            if listener is not None:
+                listener(event)
+        except BaseException as failure:  # noqa: BLE001  a listener must not break the call
+            self.listener_error = failure
+        finally:
+            self.listener = listener
+
+    def observe(self, name: str, lowers: Sequence[str], upper: str) -> None:
+        """From now on tell the listener what each call changes in this upper directory (topmost lower first)."""
+        self._watches[name] = self._untold(lambda: UpperWatch(self, list(lowers), upper))
+
+    def unobserve(self, name: str) -> None:
+        """Stop observing an upper directory."""
+        self._watches.pop(name, None)
+
+    def job(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run ``function(kernel, *args)`` untraced, and return what it returns."""
+        return self._untold(lambda: function(self, *args))
+
+    def _untold(self, do: Callable[[], Any]) -> Any:
+        listener, self.listener = self.listener, None
+        try:
+            return do()
+        finally:
+            self.listener = listener
+
+    def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
+        """Let tasks run and return what happened: readable watched descriptors and ended children."""
+        return self.events.poll(timeout_s)
+
+    def watch(self, fd: int) -> None:
+        """Have poll tell when fd is readable."""
+        self.events.watch(fd)
+
+    def close_kernel(self) -> None:
+        """End every task and let go of all descriptors."""
+        tasks.end_all(self)
+        self.host.files.close_all()
+
+
+def _plant(disk: Tmpfs) -> None:
+    """Make the directories that every host has, owned by root."""
+    for path, mode in _HOST_TREE.items():
+        *parents, name = path.split("/")
+        directory = disk.root
+        for parent in parents:
+            directory = directory.child(parent)
+        directory.inode.make(directory.child(name), S_IFDIR | mode, ROOT)  # type: ignore[union-attr]  # just made
+
+
+def _name_paths(error: OSError, args: Sequence[Any]) -> None:
+    """Say in an error which path it is about, as os does."""
+    if error.filename is None and args and isinstance(args[0], str):
+        error.filename = args[0]
+        if len(args) > 1 and isinstance(args[1], str) and error.filename2 is None:
+            error.filename2 = args[1]
+
+
+register("tmpfs", mount_tmpfs)

@@ -10,12 +10,14 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from minidocker.system import Trap
+
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.descriptors import Descriptors
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.namespaces import Namespaces
-    from minidocker.sim.path import FsContext
+    from minidocker.sim.path import FsContext, Location
     from minidocker.sim.signals import Signals
 
 
@@ -36,16 +38,23 @@ class WaitQueue:
 
 
 class Wait(Exception):  # noqa: N818  not an error: the scheduler's signal that a call cannot be answered yet
-    """The call cannot be answered yet. The task is parked in the queues, or until a time, and then calls again."""
+    """The call cannot be answered yet. The task is parked in the queues, or until a time, and then calls again.
 
-    def __init__(self, *queues: WaitQueue, until_ns: int | None = None) -> None:
+    While the call is made again, ``task.wait`` is the Wait that it raised the last time (None at the first attempt).
+    ``kept`` is the call's own: what it must still know then. ``interrupted`` says that a signal handler ran meanwhile:
+    a call that would wait once more then fails with EINTR (``SimKernel.perform`` sees to it).
+    """
+
+    def __init__(self, *queues: WaitQueue, until_ns: int | None = None, kept: Any = None) -> None:
         """Name what may end the waiting: any of the queues, or the clock."""
         super().__init__()
         self.queues = queues
         self.until_ns = until_ns
+        self.kept = kept
+        self.interrupted = False
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Task:
     """One task. ``pid`` is its number in the outermost PID namespace; ``ns.pid`` knows the others."""
 
@@ -67,3 +76,26 @@ class Task:
     """The wait4 status once it has ended (then it is a zombie until reaped)."""
     born: int = 0
     """How many children it ever had: the next one's line is ``f"{line}.{born + 1}"``."""
+    exe: "Location | None" = None
+    """Where the file lies that it became by execve: what /proc/PID/exe leads to."""
+    started_ns: int = 0
+    """When it was cloned, by the kernel's clock."""
+    child_ended: WaitQueue = field(default_factory=WaitQueue)
+    """Where it waits in wait4."""
+    wait: Wait | None = None
+    """What the call that it is making waits, or waited, for; None if the call did not wait."""
+    trap: Trap | None = None
+    """The call that is to be made again when it is woken."""
+    answer: Any = None
+    """The result of its last call, or the exception, for its program to get when its turn comes."""
+    queued: bool = False
+    """Does it stand in the run queue?"""
+
+    def __repr__(self) -> str:
+        """Return line and name."""
+        return f"Task({self.line} {self.name!r})"
+
+    @property
+    def alive(self) -> bool:
+        """Has it not ended yet?"""
+        return self.status is None

@@ -1,0 +1,1 @@
+"""Numbers with peers: what the lab costs, and what the same costs elsewhere. See README.md."""

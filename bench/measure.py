@@ -1,0 +1,99 @@
+"""Measuring: repeat, alternate with a peer, take medians, print a table."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One number of the table.
+
+    ``seconds`` are the samples of the subject, ``peer_seconds`` those of the peer, taken in turn with them. ``limit``
+    says in words what is asked of the number, ``holds`` whether it does (None where nothing is asked).
+    """
+
+    what: str
+    seconds: tuple[float, ...]
+    peer: str = ""
+    peer_seconds: tuple[float, ...] = ()
+    limit: str = ""
+    holds: bool | None = None
+
+    @property
+    def median_s(self) -> float:
+        """Median of the subject's samples."""
+        return statistics.median(self.seconds)
+
+    @property
+    def peer_median_s(self) -> float | None:
+        """Median of the peer's samples, if there is a peer."""
+        return statistics.median(self.peer_seconds) if self.peer_seconds else None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the peer's median the subject's is."""
+        return self.median_s / self.peer_median_s if self.peer_median_s else None
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Time one call, in seconds."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def repeat(call: Callable[[], object], times: int, *, warm: int = 1) -> tuple[float, ...]:
+    """Time a call several times, after ``warm`` calls that do not count."""
+    for _ in range(warm):
+        call()
+    return tuple(seconds(call) for _ in range(times))
+
+
+def alternate(*calls: Callable[[], object], times: int, warm: int = 1) -> tuple[tuple[float, ...], ...]:
+    """Time calls in turn (a, b, a, b …), so that a machine that gets slower slows all of them; samples of each."""
+    for call in calls * warm:
+        call()
+    rounds = [[seconds(call) for call in calls] for _ in range(times)]
+    return tuple(zip(*rounds, strict=True))
+
+
+def against(what: str, call: Callable[[], object], peer: str, peer_call: Callable[[], object], *, times: int,
+            at_most: float | None = None, warm: int = 1) -> Row:  # fmt: skip
+    """Measure a subject and its peer in turn; ``at_most`` is the ratio that is asked for."""
+    own, others = alternate(call, peer_call, times=times, warm=warm)
+    holds = None if at_most is None else statistics.median(own) <= at_most * statistics.median(others)
+    limit = "" if at_most is None else f"≤ {at_most:g}×"
+    return Row(what=what, seconds=own, peer=peer, peer_seconds=others, limit=limit, holds=holds)
+
+
+def within(what: str, samples: Sequence[float], *, at_most_s: float | None = None) -> Row:
+    """Tell samples of a subject without a peer; ``at_most_s`` is what is asked of their median."""
+    holds = None if at_most_s is None else statistics.median(samples) <= at_most_s
+    limit = "" if at_most_s is None else f"≤ {_time(at_most_s)}"
+    return Row(what=what, seconds=tuple(samples), limit=limit, holds=holds)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Lay rows out as a Markdown table."""
+    head = "| what | median | least – most | runs | peer | its median | ratio | asked | holds |"
+    lines = [head, "|---|---:|---:|---:|---|---:|---:|---|---|", *map(_line, rows)]
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    peer = "" if row.peer_median_s is None else _time(row.peer_median_s)
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
+    spread = f"{_time(min(row.seconds))} – {_time(max(row.seconds))}"
+    holds = {None: "", True: "yes", False: "**no**"}[row.holds]
+    cells = [row.what, _time(row.median_s), spread, str(len(row.seconds)), row.peer, peer, ratio, row.limit, holds]
+    return f"| {' | '.join(cells)} |"
+
+
+def _time(value_s: float) -> str:
+    """Write a time with the unit in which it reads best."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if value_s * factor >= 1:
+            return f"{value_s * factor:.3g} {unit}"
+    return f"{value_s * 1e9:.3g} ns"

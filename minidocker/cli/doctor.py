@@ -1,0 +1,16 @@
+"""``minidocker doctor``: what this machine's kernel gives the lab, subsystem by subsystem, and why not more."""
+
+import sys
+
+
+def run() -> int:
+    """Print the report. Exit code 0 if the real kernel can be used, 1 if only the simulated one can."""
+    if sys.platform != "linux":
+        sys.stdout.write(f"simulated kernel  ✓\nreal kernel       ✗  this is {sys.platform}, not Linux\n")
+        return 1
+    from minidocker.real import probe  # noqa: PLC0415  Linux only
+
+    report = probe.probe()
+    sys.stdout.write("simulated kernel  ✓\n")
+    sys.stdout.write("".join(f"{row.name:<18}{'✓' if row.ok else '✗'}  {row.detail}\n" for row in report.rows))
+    return 0 if report.usable else 1

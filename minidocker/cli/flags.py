@@ -1,0 +1,92 @@
+"""Flags as docker's client takes them (Go's pflag): ``--name web``, ``--name=web``, ``-e A=b``, ``-itd``; same complaints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag of a command. ``takes`` names its value's kind (empty: it is a switch), ``modelled`` tells if the lab has it."""
+
+    name: str
+    short: str = ""
+    takes: str = ""
+    modelled: bool = True
+
+
+class UsageError(Exception):
+    """The words of a command don't fit. The message is the client's."""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a command line said: each flag's values in order, and the words that are no flags."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+
+    def has(self, name: str) -> bool:
+        """Was the switch given, and not as ``--name=false``?"""
+        return self.values.get(name, ["false"])[-1] == "true"
+
+    def last(self, name: str, default: str = "") -> str:
+        """Return the last value given to a flag."""
+        return self.values.get(name, [default])[-1]
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return all values given to a flag."""
+        return tuple(self.values.get(name, ()))
+
+
+def parse(words: Sequence[str], flags: Sequence[Flag], *, interspersed: bool = True) -> Parsed:
+    """Return what the words say. ``interspersed=False`` ends the flags at the first word that is none (docker run)."""
+    parsed, rest = Parsed(), list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            parsed.words += rest
+            break
+        if word.startswith("--"):
+            _long(word, rest, flags, parsed)
+        elif word.startswith("-") and word != "-":
+            _short(word, rest, flags, parsed)
+        else:
+            parsed.words.append(word)
+            if not interspersed:
+                parsed.words += rest
+                break
+    return parsed
+
+
+def _long(word: str, rest: list[str], flags: Sequence[Flag], parsed: Parsed) -> None:
+    name, equals, value = word[2:].partition("=")
+    flag = next((flag for flag in flags if flag.name == name), None)
+    if flag is None:
+        raise UsageError(f"unknown flag: --{name}")
+    if not equals:
+        if flag.takes and not rest:
+            raise UsageError(f"flag needs an argument: --{name}")
+        value = rest.pop(0) if flag.takes else "true"
+    _take(flag, value, parsed)
+
+
+def _short(word: str, rest: list[str], flags: Sequence[Flag], parsed: Parsed) -> None:
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        flag = next((flag for flag in flags if flag.short == letter), None)
+        if flag is None:
+            raise UsageError(f"unknown shorthand flag: '{letter}' in {word}")
+        if not flag.takes:
+            _take(flag, "true", parsed)
+            continue
+        if not letters and not rest:
+            raise UsageError(f"flag needs an argument: '{letter}' in {word}")
+        _take(flag, letters.removeprefix("=") if letters else rest.pop(0), parsed)
+        return
+
+
+def _take(flag: Flag, value: str, parsed: Parsed) -> None:
+    if not flag.modelled:
+        raise UsageError(f"minidocker does not have --{flag.name} yet; it does not pretend to")
+    parsed.values.setdefault(flag.name, []).append(value)

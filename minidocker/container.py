@@ -1,0 +1,82 @@
+"""Container: a process with a writable layer on an image's layers, and what is known of it before, during and after."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+#: Where Docker's overlay2 driver keeps layers and mounts.
+OVERLAY_ROOT: Final = "/var/lib/docker/overlay2"
+
+CREATED, RUNNING, EXITED, REMOVING = "created", "running", "exited", "removing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A piece of output: which stream, the bytes, when (nanoseconds since 1970)."""
+
+    stream: str
+    data: bytes
+    time_ns: int
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Container:
+    """One container. ``pid`` is the host's number of its first task, 0 when none runs; times in nanoseconds since 1970."""
+
+    id: str
+    name: str
+    image: str
+    """The image as the command named it."""
+    image_id: str
+    argv: tuple[str, ...]
+    env: tuple[str, ...]
+    cwd: str
+    user: str
+    lowers: tuple[str, ...]
+    """The lower directories, topmost first."""
+    layer_ids: tuple[str, ...]
+    """The chain IDs of the layers in them."""
+    status: str = CREATED
+    exit_code: int = 0
+    pid: int = 0
+    auto_remove: bool = False
+    created_ns: int = 0
+    started_ns: int = 0
+    finished_ns: int = 0
+    log: list[LogLine] = field(default_factory=list)
+    open_streams: dict[int, str] = field(default_factory=dict)
+    """The host's ends of its pipes: descriptor → ``stdout``, ``stderr`` or ``error``."""
+
+    @property
+    def directory(self) -> str:
+        """Where its upper, work and merged directories are."""
+        return f"{OVERLAY_ROOT}/{self.id}"
+
+    @property
+    def upper(self) -> str:
+        """The writable layer's directory."""
+        return f"{self.directory}/diff"
+
+    @property
+    def merged(self) -> str:
+        """Where the union of its layers is mounted while it runs."""
+        return f"{self.directory}/merged"
+
+    @property
+    def hostname(self) -> str:
+        """The host name it gets: the first twelve digits of its id."""
+        return self.id[:12]
+
+    def output(self, stream: str) -> bytes:
+        """Return all that it wrote to ``stdout`` or ``stderr``."""
+        return b"".join(line.data for line in self.log if line.stream == stream)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return its row of the state model (``docs/trace.md``)."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "image": self.image,
+            "command": list(self.argv),
+            "status": self.status,
+            "stack": self.name,
+        }
+        return row | {"exit_code": self.exit_code} if self.status == EXITED else row

@@ -1,0 +1,120 @@
+"""The engine's errors: one small tree. Each knows its HTTP status, the exit code of ``docker run``, and a hint.
+
+The words are Docker's own. Nobody reads them to decide anything: whoever handles an error looks at its class and data.
+"""
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "Conflict",
+    "EngineError",
+    "InvalidArchive",
+    "InvalidParameter",
+    "InvalidReference",
+    "NameConflict",
+    "NoSuchContainer",
+    "NoSuchImage",
+    "NotFound",
+    "ServerError",
+    "StartError",
+]
+
+
+class EngineError(Exception):
+    """What the engine could not do. ``str(error)`` is Docker's message, ``hint`` what was probably meant, or empty.
+
+    ``data`` has the values the message was made of, ``status`` is the HTTP status of the Engine API's answer, and
+    ``exit_code`` what ``docker run`` ends with (125: the engine's own failure). ``in_stream`` is true where the API
+    reports the error inside an answer that had begun well, which the client prints without "Error response from
+    daemon:".
+    """
+
+    status: ClassVar[int] = 500
+    in_stream: ClassVar[bool] = False
+    exit_code: int = 125
+
+    def __init__(self, message: str, *, hint: str = "", **data: Any) -> None:
+        """Take Docker's message, a learner's hint, and the values behind them."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.data = data
+
+
+class InvalidParameter(EngineError):
+    """The request itself is wrong (400)."""
+
+    status = 400
+
+
+class InvalidReference(InvalidParameter):
+    """What should name an image does not (400). ``data["reference"]`` is what was given."""
+
+
+class NotFound(EngineError):
+    """Something that was named is not there (404)."""
+
+    status = 404
+
+
+class NoSuchImage(NotFound):
+    """No image has this name or ID (404)."""
+
+    def __init__(self, reference: str, *, hint: str = "") -> None:
+        """Name the image as the learner would: ``busybox:latest``, not ``docker.io/library/busybox:latest``."""
+        super().__init__(f"No such image: {reference}", hint=hint, reference=reference)
+
+
+class NoSuchContainer(NotFound):
+    """No container has this name or ID (404)."""
+
+    def __init__(self, name: str, *, hint: str = "") -> None:
+        """Name the container as it was asked for."""
+        super().__init__(f"No such container: {name}", hint=hint, name=name)
+
+
+class Conflict(EngineError):
+    """It cannot be done in the state that things are in (409)."""
+
+    status = 409
+
+
+class NameConflict(Conflict):
+    """Another container has the name (409)."""
+
+    def __init__(self, name: str, container_id: str) -> None:
+        """Take the name without its slash, and the whole ID of the container that has it."""
+        super().__init__(
+            f'Conflict. The container name "/{name}" is already in use by container "{container_id}". '
+            "You have to remove (or rename) that container to be able to reuse that name.",
+            hint=f"docker rm {name} removes the old one; a container that has exited still has its name.",
+            name=name,
+            container_id=container_id,
+        )
+
+
+class ServerError(EngineError):
+    """The engine, or the kernel below it, failed (500)."""
+
+
+class InvalidArchive(ServerError):
+    """An image archive, or a layer in it, is corrupt or not to be trusted (500, told inside the answer)."""
+
+    in_stream = True
+
+
+class StartError(EngineError):
+    """A container's program could not be started (400): ``exit_code`` 127 if it is not there, 126 if it cannot run."""
+
+    status = 400
+
+    def __init__(self, reason: str, *, exit_code: int, hint: str = "", **data: Any) -> None:
+        """Take what runc says after ``unable to start container process:``, such as ``exec: "/x": permission denied``."""
+        super().__init__(
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+            f"runc create failed: unable to start container process: {reason}: unknown",
+            hint=hint,
+            reason=reason,
+            **data,
+        )
+        self.exit_code = exit_code

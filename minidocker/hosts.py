@@ -1,0 +1,52 @@
+"""Ready hosts: one on the simulated kernel, one on this machine's, with the lab's base image loaded on either."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from minidocker.base_image import base_image
+from minidocker.world import Host
+
+#: The kernels that there are, by name.
+KERNELS: Final = ("sim", "real")
+
+
+def open_host(kernel: str, *, seed: int = 0, size_bytes: int | None = None, programs: str = "elf") -> Host:
+    """Return a host on the named kernel, ``"sim"`` or ``"real"``; close it when done.
+
+    ``size_bytes`` limits the disk that holds images and containers. ``programs="lab"`` runs the lab's program of the
+    same name wherever an image's file is a machine's program, on the real kernel too, so that traces can be compared
+    call by call; ``"elf"`` runs the file itself there.
+    """
+    if kernel not in KERNELS:
+        message = f"no kernel {kernel!r}: there is {' and '.join(KERNELS)}"
+        raise ValueError(message)
+    host = (_sim if kernel == "sim" else _real)(seed, size_bytes, programs)
+    try:
+        host.engine.images.load(base_image())
+    except BaseException:
+        host.close()
+        raise
+    return host
+
+
+def _sim(seed: int, size_bytes: int | None, _: str) -> Host:
+    from minidocker.sim import Profile, SimKernel  # noqa: PLC0415  loads pyfakefs: only when a kernel is made
+
+    profile = Profile() if size_bytes is None else Profile(disk_bytes=size_bytes)
+    kernel = SimKernel(profile=profile)
+    description: dict[str, Any] = {"kind": "sim", "release": profile.release, "machine": profile.machine}
+    return Host(kernel, description=description, seed=seed, clock_ns=kernel.clock.now_ns, read_file=read_file)
+
+
+def _real(seed: int, size_bytes: int | None, programs: str) -> Host:
+    import time  # noqa: PLC0415  the wall's clock belongs to the real kernel
+
+    from minidocker.real import RealKernel, probe  # noqa: PLC0415  Linux only
+
+    kernel = RealKernel(size_bytes=size_bytes, programs=programs)
+    return Host(kernel, description=probe.describe(), seed=seed, clock_ns=time.time_ns, read_file=read_file)
+
+
+def read_file(path: str) -> bytes:
+    """Return the bytes of a file of the machine that the lab runs on."""
+    return Path(path).expanduser().read_bytes()

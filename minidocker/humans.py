@@ -1,0 +1,31 @@
+"""Durations and sizes as Docker writes them for people (github.com/docker/go-units)."""
+
+from typing import Final
+
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words: ``5 seconds``, ``About a minute``, ``3 weeks``."""
+    minutes, hours = int(seconds) // 60, round(seconds / 3600)
+    spans = (
+        (seconds < 1, "Less than a second"),
+        (seconds < 2, "1 second"),
+        (seconds < 60, f"{int(seconds)} seconds"),
+        (minutes == 1, "About a minute"),
+        (minutes < 60, f"{minutes} minutes"),
+        (hours == 1, "About an hour"),
+        (hours < 48, f"{hours} hours"),
+        (hours < 24 * 7 * 2, f"{hours // 24} days"),
+        (hours < 24 * 30 * 2, f"{hours // 24 // 7} weeks"),
+        (hours < 24 * 365 * 2, f"{hours // 24 // 30} months"),
+    )
+    return next((words for fits, words in spans if fits), f"{int(seconds / 3600 / 24 / 365)} years")
+
+
+def size(count: float, digits: int = 3) -> str:
+    """Return a number of bytes in decimal units with so many digits: ``1.98MB``."""
+    unit = 0
+    while count >= 1000 and unit < len(_UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.{digits}g}{_UNITS[unit]}"

@@ -1,0 +1,54 @@
+"""chmod: change permission bits, given as octal digits or as ``u+x,go=``."""
+
+from minidocker.linux import S_IFDIR, S_IFLNK, S_IFMT
+from minidocker.programs import stdio
+from minidocker.programs.file_mode import UnknownMode, change_mode
+from minidocker.system import System
+from minidocker.programs.options import Usage, parse, refuse
+
+SYNOPSIS = "[-Rf] MODE[,MODE]... FILE..."
+
+
+async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
+    """Change modes; a mode may begin with a minus, so options are what stands before it."""
+    words = [argv[0], *(f"a{word}" if _is_mode(word) else word for word in argv[1:])]
+    try:
+        options = parse(words, "Rfvc")
+        if len(options.operands) < 2:
+            raise Usage
+        mode, *paths = options.operands
+        mask = await k.umask(0)
+        await k.umask(mask)
+        change_mode(mode, 0, mask=mask)
+    except Usage as usage:
+        return await refuse(k, "chmod", usage, SYNOPSIS)
+    except UnknownMode:
+        await stdio.complain(k, f"chmod: invalid mode '{mode}'")
+        return 1
+    status = 0
+    for path in paths:
+        status |= await _change(k, path, mode, mask, recursive="R" in options)
+    return status
+
+
+def _is_mode(word: str) -> bool:
+    return word.startswith("-") and len(word) > 1 and all(letter in "rwxXst" for letter in word[1:])
+
+
+async def _change(k: System, path: str, text: str, mask: int, *, recursive: bool, operand: bool = True) -> int:
+    try:
+        status = await (k.stat(path) if operand else k.lstat(path))
+        if not operand and status.st_mode & S_IFMT == S_IFLNK:
+            return 0
+        directory = status.st_mode & S_IFMT == S_IFDIR
+        await k.chmod(path, change_mode(text, status.st_mode, mask=mask, directory=directory))
+        if not (recursive and directory):
+            return 0
+        names = sorted(await k.listdir(path))
+    except OSError as error:
+        await stdio.complain(k, f"chmod: {path}: {stdio.reason(error)}")
+        return 1
+    failed = 0
+    for name in names:
+        failed |= await _change(k, f"{path.rstrip('/')}/{name}", text, mask, recursive=True, operand=False)
+    return failed

@@ -1,0 +1,154 @@
+"""The port performed at once, with os: what each call is on this machine. Three of these differ in how they wait.
+
+:class:`Direct` waits as Linux does. :class:`minidocker.real.host.Host` (the engine's side, in the helper) never waits,
+:class:`minidocker.real.tasks.TaskCalls` (inside a child) lets signals end a waiting.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn
+
+from minidocker.kernel import Files, Mounts, Credentials, Stat
+from minidocker.linux import O_CLOEXEC
+from minidocker.real import overlay, syscalls
+
+#: The lab's own descriptors lie from here on, so that what a program opens gets 3, 4, 5 … as on the simulated kernel.
+OWN_FDS: Final = 200
+
+
+def stat_of(found: os.stat_result) -> Stat:
+    """Return what os tells of an inode as the port has it."""
+    return Stat(
+        st_mode=found.st_mode,
+        st_ino=found.st_ino,
+        st_dev=found.st_dev,
+        st_nlink=found.st_nlink,
+        st_uid=found.st_uid,
+        st_gid=found.st_gid,
+        st_size=found.st_size,
+        st_rdev=found.st_rdev,
+        st_blocks=found.st_blocks,
+        st_atime_ns=found.st_atime_ns,
+        st_mtime_ns=found.st_mtime_ns,
+        st_ctime_ns=found.st_ctime_ns,
+    )
+
+
+def bad_fd() -> NoReturn:
+    """Raise EBADF."""
+    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+class Direct(Files, Mounts, Credentials):
+    """This machine's kernel, called from this very process."""
+
+    def __init__(self) -> None:
+        """Know no descriptor yet."""
+        self.cloexec: set[int] = set()
+        """Which of the descriptors below OWN_FDS an execve closes. (To Python all are non-inheritable; to the port not.)"""
+        self.calls: dict[str, Callable[..., Any]] = {**_OS_CALLS, **_FOLLOWING} | {
+            name.removeprefix("sys_"): getattr(self, name) for name in dir(self) if name.startswith("sys_")
+        }
+
+    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Perform the named call; ENOSYS if the port has none of that name."""
+        call = self.calls.get(name)
+        if call is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), name)
+        return call(*args, **kwargs)
+
+    # descriptors: os makes them non-inheritable, the port as the caller says
+
+    def sys_open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        return self.new_fd(os.open(path, flags, mode), flags)
+
+    def sys_close(self, fd: int) -> None:
+        if fd >= OWN_FDS:
+            bad_fd()
+        self.cloexec.discard(fd)
+        os.close(fd)
+
+    def sys_dup(self, fd: int) -> int:
+        return self.new_fd(os.dup(fd), 0)
+
+    def sys_dup2(self, fd: int, fd2: int) -> int:
+        if fd2 >= OWN_FDS:
+            bad_fd()
+        os.dup2(fd, fd2)
+        if fd != fd2:
+            self.cloexec.discard(fd2)
+        return fd2
+
+    def sys_pipe2(self, flags: int = 0) -> tuple[int, int]:
+        read_end, write_end = os.pipe2(flags)
+        if flags & O_CLOEXEC:
+            self.cloexec |= {read_end, write_end}
+        return read_end, write_end
+
+    def new_fd(self, fd: int, flags: int) -> int:
+        """Return a new descriptor, noted or made inheritable as the flags say; EMFILE where the lab's own would begin."""
+        if fd >= OWN_FDS:
+            os.close(fd)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        if flags & O_CLOEXEC:
+            self.cloexec.add(fd)
+        else:
+            os.set_inheritable(fd, True)
+        return fd
+
+    # what os has under another name or with other arguments
+
+    def sys_stat(self, path: str) -> Stat:
+        return stat_of(os.stat(path))
+
+    def sys_lstat(self, path: str) -> Stat:
+        return stat_of(os.lstat(path))
+
+    def sys_fstat(self, fd: int) -> Stat:
+        return stat_of(os.fstat(fd))
+
+    def sys_link(self, src: str, dst: str, *, follow_symlinks: bool = False) -> None:
+        os.link(src, dst, follow_symlinks=False)  # link(2) does not follow; os.link's own default is not the same everywhere
+
+    def sys_utime(self, path: str, ns: tuple[int, int] | None = None, follow_symlinks: bool = True) -> None:
+        if ns is None:
+            os.utime(path, follow_symlinks=follow_symlinks)
+        else:
+            os.utime(path, ns=tuple(ns), follow_symlinks=follow_symlinks)  # type: ignore[arg-type]
+
+    def sys_gethostname(self) -> str:
+        return os.uname().nodename
+
+    def sys_mount(self, source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
+        if fstype == "overlay" and overlay.needs_fsconfig(data):
+            overlay.mount(target, flags, data)
+        else:
+            syscalls.mount(source, target, fstype, flags, data)
+
+    def sys_setgroups(self, groups: Sequence[int]) -> None:
+        os.setgroups(list(groups))
+
+
+#: The calls that are os's own, name for name.
+_OS_CALLS: Final[dict[str, Callable[..., Any]]] = {
+    name: getattr(os, name)
+    for name in (
+        "read", "write", "lseek", "truncate", "ftruncate", "listdir", "mkdir", "rmdir", "unlink", "rename", "symlink",
+        "readlink", "chmod", "fchmod", "chown", "lchown", "fchown", "mknod", "access", "chdir", "fchdir", "getcwd",
+        "umask", "fsync", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid", "geteuid", "getgid",
+        "getegid", "getpid", "kill",
+    )
+} | {name: getattr(syscalls, name) for name in ("umount2", "pivot_root", "unshare", "setns", "sethostname")}  # fmt: skip
+
+#: The calls that have a twin for symbolic links themselves.
+_FOLLOWING: Final[dict[str, Callable[..., Any]]] = {
+    "setxattr": lambda path, name, value, flags=0: os.setxattr(path, name, value, flags),
+    "lsetxattr": lambda path, name, value, flags=0: os.setxattr(path, name, value, flags, follow_symlinks=False),
+    "getxattr": os.getxattr,
+    "lgetxattr": lambda path, name: os.getxattr(path, name, follow_symlinks=False),
+    "listxattr": os.listxattr,
+    "llistxattr": lambda path: os.listxattr(path, follow_symlinks=False),
+    "removexattr": os.removexattr,
+    "lremovexattr": lambda path, name: os.removexattr(path, name, follow_symlinks=False),
+}

@@ -1,0 +1,346 @@
+"""The helper: a small process that holds the lab's mounts, tasks and descriptors, and dies with the lab.
+
+It is PID 1 of a PID namespace of its own, with mount, UTS and IPC namespaces of its own: when it ends, by whatever
+cause, the kernel kills every task and undoes every mount (pid_namespaces(7), "The namespace init process"). So nothing
+has to be cleaned up. It has one thread and one loop; the lab's requests come one at a time.
+"""
+
+import fcntl
+import gc
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NoReturn
+
+from minidocker.linux import (
+    CLONE_NEWIPC,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+)
+from minidocker.real import syscalls, tasks, wire
+from minidocker.real.direct import OWN_FDS
+from minidocker.real.host import Host, own_epoll, own_fd
+from minidocker.real.steps import Channel, Steps
+
+#: Where Docker's own directories are: on a disk of the lab's own, which hides the host's.
+DISK: Final = "/var/lib"
+
+
+def main(lab: int, lifeline: int, lab_pidfd: int) -> NoReturn:
+    """Make PID 1 of new namespaces, a child of the lab itself, and end; the child serves."""
+    settings = wire.receive(lab)
+    sys.path[:] = settings["path"]
+    gate, opener = os.pipe()
+    flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | syscalls.CLONE_PARENT
+    try:
+        pid = syscalls.clone(flags | (CLONE_NEWUSER if settings["rootless"] else 0))
+        if pid == 0:
+            os.close(opener)
+            if os.read(gate, 1):
+                serve(lab, lifeline, lab_pidfd, settings)
+            os._exit(1)
+        ids = None
+        if settings["rootless"]:
+            from minidocker.real import idmap  # noqa: PLC0415  only this face needs it
+
+            ids = idmap.write(pid, settings["uid"], settings["gid"])
+        wire.send(lab, ("pid", pid, ids))
+        os.write(opener, b"!")
+    except OSError as error:
+        wire.send(lab, ("error", wire.pack_error(error)))
+    os._exit(0)
+
+
+def serve(lab: int, lifeline: int, lab_pidfd: int, settings: dict[str, Any]) -> NoReturn:
+    """Be PID 1: set up, then answer until the lab is gone."""
+    try:
+        set_up(settings)
+        lab, lifeline, lab_pidfd = own_fd(lab), own_fd(lifeline), own_fd(lab_pidfd)
+        die_with(lifeline)
+        quiet()
+        helper = Helper(lab, lab_pidfd, settings["programs"])
+    except BaseException as error:  # noqa: BLE001  whatever it is, the lab must hear of it
+        error.add_note(traceback.format_exc())
+        wire.send(lab, ("error", wire.pack_error(error)))
+        os._exit(1)
+    helper.loop()
+
+
+def set_up(settings: dict[str, Any]) -> None:
+    """Give this process a world of its own: mounts that nobody else sees, and a disk for Docker's directories."""
+    os.setsid()
+    syscalls.mount("", "/", flags=MS_REC | MS_PRIVATE)
+    size = f",size={settings['size_bytes']}" if settings["size_bytes"] else ""
+    syscalls.mount("minidocker", DISK, "tmpfs", 0, f"mode=755{size}")
+    os.mkdir(DISK + "/docker", 0o710)
+    with suppress(PermissionError):  # rootless inside of another container /proc may be covered: then the host's stays
+        syscalls.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    os.chdir("/")
+    os.umask(0o022)
+    # Nobody else may look into this process's memory, or reach the host through /proc/1/fd or its binary.
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+
+
+def die_with(lifeline: int) -> None:
+    """Have the end of the lab end this process even in the middle of a job.
+
+    The lab holds the other end of this pipe; when it is gone the kernel sends SIGIO. (PR_SET_PDEATHSIG would do, did it
+    not follow the *thread* that started us: a lab opened in a thread that ends would lose its kernel.)
+    """
+    signal.signal(signal.SIGIO, lambda _signal, _frame: os._exit(1))
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        os._exit(1)
+
+
+def quiet() -> None:
+    """Have descriptors 0 to 2 lead nowhere, and nothing else open below the lab's own."""
+    os.closerange(0, OWN_FDS)
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in range(3):
+        os.dup2(null, fd)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Helper:
+    """The loop: requests of the lab, reports of its tasks, news."""
+
+    def __init__(self, lab: int, lab_pidfd: int, programs: str) -> None:
+        """Take the descriptors that lead to the lab, and what an ELF file runs: itself, or the lab's program."""
+        self.lab = lab
+        self.host = Host()
+        self.host.calls["clone"] = self.clone
+        self.tracing = mmap.mmap(-1, mmap.PAGESIZE)
+        """Shared with all tasks; its first byte says whether calls are reported."""
+        self.steps = Steps(self.host)
+        self.children: dict[int, int] = {}
+        """pidfd → pid of the children whose end was not told yet."""
+        self.programs = programs
+        self.born = 0
+        self.number = 0
+        self.polling: float | None = None
+        """When the poll that waits for its answer must have it: seconds on the monotonic clock."""
+        self.epoll = own_epoll()
+        self.epoll.register(self.host.news.fileno(), 0)
+        self.hooks: dict[int, Callable[[], None]] = {
+            lab: self.request,
+            lab_pidfd: self.end,
+            self.host.news.fileno(): lambda: None,
+        }
+        for fd in (lab, lab_pidfd):
+            self.epoll.register(fd, select.EPOLLIN)
+        self.unloaded = tasks.modules()
+        self.verbs: dict[str, Callable[..., Any]] = {
+            "job": self.job,
+            "poll": self.poll,
+            "watch": self.host.watch,
+            "trace": self.trace,
+            "observe": self.steps.observe,
+            "unobserve": self.steps.unobserve,
+            "take": self.take,
+        }
+
+    def loop(self) -> NoReturn:
+        """Serve until the lab is gone."""
+        try:
+            wire.send(self.lab, ("ready",))
+            self.give(self.host.news.fileno())
+            while True:
+                for fd, _ in self.epoll.poll(self.timeout_s()):
+                    if fd in self.hooks:
+                        self.hooks[fd]()
+                if self.polling is not None:
+                    self.answer_poll()
+                elif self.unloaded:
+                    self.preload()
+        except (wire.Gone, BrokenPipeError, ConnectionResetError):
+            self.end()
+
+    def end(self) -> NoReturn:
+        """Leave: the kernel kills all tasks and undoes all mounts."""
+        os._exit(0)
+
+    def timeout_s(self) -> float | None:
+        """Return how long the loop may wait."""
+        if self.polling is not None:
+            return None if self.polling == float("inf") else max(0.0, self.polling - time.monotonic())
+        return 0 if self.unloaded else None
+
+    def preload(self, *, all_of_them: bool = False) -> None:
+        """Import what tasks will need: after pivot_root they find no file of the host's."""
+        while self.unloaded:
+            tasks.load(self.unloaded.pop())
+            if not self.unloaded:
+                gc.freeze()  # else the first collection in each child would copy all of this memory
+            if not all_of_them:
+                return
+
+    # the lab's requests
+
+    def request(self) -> None:
+        """Take one request and answer it; a poll is answered later."""
+        self.number, verb, name, args, kwargs = wire.receive(self.lab)
+        self.stop_polling()
+        try:
+            value = self.call(name, args, kwargs) if verb == "call" else self.verbs[verb](*args)
+        except Exception as error:  # noqa: BLE001  it is the lab's to judge
+            if not isinstance(error, OSError):
+                error.add_note(traceback.format_exc())
+            self.answer(False, wire.pack_error(error))
+        else:
+            if self.polling is None:
+                self.answer(True, wire.pack(value))
+
+    def answer(self, ok: bool, value: Any, *, final: bool = True) -> None:
+        """Send the answer to the present request, and the steps since the last one."""
+        wire.send(self.lab, (self.number, final, ok, value, self.steps.take()))
+
+    def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Perform a call for task "0" and note it if somebody listens."""
+        if not self.tracing[0]:
+            return self.host.syscall(name, *args, **kwargs)
+        answer: tuple[Any, ...] = ()
+        try:
+            value = self.host.syscall(name, *args, **kwargs)
+            answer = (True, wire.pack(value))
+            return value
+        except OSError as error:
+            answer = (False, wire.pack_error(error))
+            raise
+        finally:
+            if answer:
+                shown = (wire.named(args[0]), *map(wire.pack, args[1:])) if name == "clone" else args
+                self.steps.add("0", "daemon", name, shown, kwargs, answer)
+
+    def job(self, function: str, *args: Any) -> Any:
+        """Run a function of the lab's close to the kernel."""
+        return wire.resolve(function)(self.host, *args)
+
+    def trace(self, on: bool) -> None:
+        """Begin or stop noting calls."""
+        self.tracing[0] = on
+
+    def give(self, fd: int) -> None:
+        """Send the lab a descriptor."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.lab)
+        socket.send_fds(sock, [b"!"], [fd])
+        sock.detach()
+
+    def take(self) -> int:
+        """Receive a descriptor of the lab's, as the lowest free one of the host's side."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.lab)
+        _, fds, _, _ = socket.recv_fds(sock, 1, 1)
+        sock.detach()
+        return self.host.new_fd(fds[0], os.O_CLOEXEC)
+
+    # tasks
+
+    def clone(self, main: str, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
+        """Start a task that runs main, and return its pid."""
+        function = wire.resolve(main)
+        self.preload(all_of_them=True)
+        for fd in (fds or {}).values():
+            self.host.make_waiting(fd)
+        ours, theirs = socket.socketpair()
+        pid = syscalls.clone(flags)
+        if pid == 0:
+            os.close(ours.detach())
+            calls = tasks.TaskCalls(self.host, programs=self.programs)
+            task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls)
+            task.begin(function, args, fds)
+        self.born += 1
+        theirs.close()
+        self.listen_to(ours)
+        pidfd = own_fd(os.pidfd_open(pid))
+        self.children[pidfd] = pid
+        self.host.news.register(pidfd, select.EPOLLIN)
+        return pid
+
+    def listen_to(self, sock: socket.socket) -> None:
+        """Take reports of a task from now on."""
+        fd = own_fd(sock.detach())
+        channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd))
+        self.hooks[fd] = lambda: self.reports(channel)
+        self.epoll.register(fd, select.EPOLLIN)
+
+    def reports(self, channel: Channel) -> None:
+        """Note what a task has done, and let it go on."""
+        fd = channel.sock.fileno()
+        try:
+            for kind, *step in channel.reports():
+                channel.exec = step if kind == "exec" else None  # type: ignore[assignment]
+                if kind == "clone":
+                    inner = channel.descriptor()
+                    self.listen_to(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=inner))
+                if kind != "exec":
+                    self.note(step)
+                    self.steps.acknowledge(fd)
+        except (wire.Gone, ConnectionResetError):
+            if channel.exec:
+                self.note(channel.exec)
+            self.steps.forget(fd)
+            del self.hooks[fd]
+            self.epoll.unregister(fd)
+            channel.sock.close()
+
+    def note(self, step: Sequence[Any]) -> None:
+        """Queue a step, if somebody listens and there is one."""
+        if step and self.tracing[0]:
+            self.steps.add(*step)
+
+    # news
+
+    def poll(self, timeout_s: float | None) -> None:
+        """Have the loop answer when there is news, or when the time has passed."""
+        self.polling = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+        self.epoll.modify(self.host.news.fileno(), select.EPOLLIN)
+
+    def stop_polling(self) -> None:
+        """Let no news wake the loop."""
+        if self.polling is not None:
+            self.polling = None
+            self.epoll.modify(self.host.news.fileno(), 0)
+
+    def answer_poll(self) -> None:
+        """Answer the waiting poll if there is something to say; send what steps there are in any case."""
+        events = self.events()
+        deadline = self.polling or 0.0
+        if events or time.monotonic() >= deadline or not self.anything_can_happen():
+            self.stop_polling()
+            self.answer(True, events)
+        elif self.steps.waiting:
+            self.answer(True, None, final=False)
+
+    def events(self) -> list[tuple[str, int]]:
+        """Return what is new: an ended child is told once, a readable descriptor as long as it is."""
+        found = []
+        for fd, _ in self.host.news.poll(0):
+            if fd in self.children:
+                found.append(("exited", self.children.pop(fd)))
+                self.host.news.unregister(fd)
+                os.close(fd)
+            else:
+                found.append(("readable", fd))
+        return found
+
+    def anything_can_happen(self) -> bool:
+        """Is there a task that could make news?"""
+        try:
+            return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None or bool(self.children)
+        except ChildProcessError:
+            return False

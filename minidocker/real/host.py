@@ -1,0 +1,139 @@
+"""The calls of the host's side (task "0"), performed in the helper: as Linux does them, but none ever waits.
+
+Where Linux would wait for a program (an empty pipe, a child that lives) these raise EAGAIN: the engine asks again when
+:meth:`minidocker.kernel.Tasks.poll` says so.
+"""
+
+import errno
+import fcntl
+import os
+import select
+from stat import S_ISFIFO, S_ISREG
+from typing import Final, NoReturn
+
+from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_RDONLY, O_RDWR, PIPE_BUF, WNOHANG
+from minidocker.real.direct import OWN_FDS, Direct, bad_fd
+
+_READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
+
+
+def own_fd(fd: int) -> int:
+    """Move one of the lab's own descriptors out of a program's way, closed by execve; return its new number."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, OWN_FDS)
+    os.close(fd)
+    return moved
+
+
+def own_epoll() -> select.epoll:
+    """Return a new epoll object whose descriptor is out of a program's way."""
+    epoll = select.epoll()
+    moved = fcntl.fcntl(epoll.fileno(), fcntl.F_DUPFD_CLOEXEC, OWN_FDS)
+    epoll.close()
+    return select.epoll.fromfd(moved)
+
+
+class Host(Direct):
+    """The host's side. ``news`` is readable when a watched descriptor is, or when a child has ended."""
+
+    def __init__(self) -> None:
+        """Watch nothing."""
+        super().__init__()
+        self.news = own_epoll()
+        self.watched: set[int] = set()
+
+    def sys_open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        if not flags & O_NONBLOCK and flags & O_ACCMODE != O_RDWR and _is_fifo(path):
+            return self._open_fifo(path, flags)
+        return super().sys_open(path, flags, mode)
+
+    def _open_fifo(self, path: str, flags: int) -> int:
+        """Open a fifo whose other end is open; EAGAIN where open(2) would wait for that."""
+        try:
+            fd = os.open(path, flags | O_NONBLOCK)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                _again(path)
+            raise
+        if flags & O_ACCMODE == O_RDONLY and not _has_writer(fd):
+            os.close(fd)
+            _again(path)
+        os.set_blocking(fd, True)
+        return self.new_fd(fd, flags)
+
+    def sys_read(self, fd: int, n: int) -> bytes:
+        if not _ready(fd, select.POLLIN):
+            _again()
+        return os.read(fd, n)
+
+    def sys_write(self, fd: int, data: bytes) -> int:
+        if not S_ISREG(os.fstat(fd).st_mode):
+            if not _ready(fd, select.POLLOUT):
+                _again()
+            data = data[:PIPE_BUF]  # what select(2) promised room for
+        return os.write(fd, data)
+
+    def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        found, status, _ = os.wait4(pid, options | WNOHANG)
+        if not found and not options & WNOHANG:
+            _again()
+        return found, status
+
+    def sys_close(self, fd: int) -> None:
+        self.unwatch(fd)
+        super().sys_close(fd)
+
+    def sys_dup2(self, fd: int, fd2: int) -> int:
+        if fd != fd2:
+            os.fstat(fd)
+            self.unwatch(fd2)
+        return super().sys_dup2(fd, fd2)
+
+    def make_waiting(self, fd: int) -> None:
+        """Have a pipe's end, about to become a child's, wait as programs expect; EBADF if it is not open."""
+        if fd >= OWN_FDS:
+            bad_fd()
+        if S_ISFIFO(os.fstat(fd).st_mode):
+            os.set_blocking(fd, True)
+
+    def watch(self, fd: int) -> None:
+        """Have ``news`` tell when fd is readable (epoll_ctl(2)); EPERM for a regular file."""
+        if fd >= OWN_FDS:
+            bad_fd()
+        if fd not in self.watched:
+            self.news.register(fd, select.EPOLLIN)
+            self.watched.add(fd)
+
+    def unwatch(self, fd: int) -> None:
+        """Forget a descriptor. Linux would by itself only when no child holds the open file any more."""
+        if fd in self.watched:
+            self.watched.discard(fd)
+            self.news.unregister(fd)
+
+
+def _ready(fd: int, event: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, event)
+    found = poll.poll(0)
+    return bool(found)
+
+
+def _is_fifo(path: str) -> bool:
+    try:
+        return S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _has_writer(fd: int) -> bool:
+    if _ready(fd, select.POLLIN):
+        return True
+    try:
+        return os.read(fd, 1) != b""
+    except BlockingIOError:
+        return True
+
+
+def _again(path: str | None = None) -> NoReturn:
+    if path is None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)

@@ -1,0 +1,218 @@
+"""RealKernel: the kernel of this machine, asked through a helper. A call is one round trip."""
+
+import os
+import socket
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from select import select
+from typing import Any, Final
+
+import minidocker
+from minidocker.kernel import Event, Kernel, Listener, SyscallEvent
+from minidocker.real import wire
+
+#: What the helper's interpreter is told to run: no site, no environment variables, nothing but what it needs.
+_START: Final = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from minidocker.real.helper import main
+main(*map(int, sys.argv[2:]))
+"""
+
+
+class RealKernel(Kernel):
+    """This machine's Linux, as root or (``rootless``) in a user namespace.
+
+    Everything made below /var/lib/docker lies on a disk of the lab's own; all other paths are the host's. One thread
+    at a time may use it.
+    """
+
+    def __init__(
+        self, size_bytes: int | None = None, rootless: bool | None = None, programs: str = "elf"
+    ) -> None:
+        """Start the helper. ``size_bytes`` limits the disk; ``programs="lab"`` runs the lab's programs for ELF files.
+
+        OSError says what this host does not allow.
+        """
+        self.rootless = os.geteuid() != 0 if rootless is None else rootless
+        self.ids: Any = None
+        """Rootless: the (inside, outside, count) ranges of user and group ids that are mapped."""
+        self.listener_error: BaseException | None = None
+        self._listener: Listener | None = None
+        self._number = 0
+        self._inbox = b""
+        self._late: list[tuple[str, int]] = []
+        self._sock, theirs = socket.socketpair()
+        lifeline, self._lifeline = os.pipe()
+        pidfd = os.pidfd_open(os.getpid())
+        try:
+            self._end: Callable[[], Any] = weakref.finalize(self, _end, self._sock, self._lifeline, os.getpid(), pids := [])
+            self._start(pids, {"size_bytes": size_bytes, "programs": programs}, theirs.fileno(), lifeline, pidfd)
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline)
+            os.close(pidfd)
+
+    def _start(self, pids: list[int], settings: dict[str, Any], *fds: int) -> None:
+        root = str(Path(minidocker.__file__).parent.parent)
+        command = [sys.executable or "python3", "-I", "-S", "-c", _START, root, *map(str, fds)]
+        starter = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, start_new_session=True)
+        try:
+            path = [str(Path(entry).absolute()) for entry in sys.path]
+            settings |= {"path": path, "rootless": self.rootless, "uid": os.geteuid(), "gid": os.getegid()}
+            wire.send(self._sock.fileno(), settings)
+            while (message := self._receive())[0] != "ready":
+                if message[0] == "error":
+                    raise wire.unpack_error(message[1])
+                pids.append(message[1])
+                self.ids = message[2]
+            _, received, _, _ = socket.recv_fds(self._sock, 1, 1)
+            self._news = received[0]
+            weakref.finalize(self, os.close, self._news)
+        finally:
+            starter.wait()
+
+    @property
+    def pid(self) -> int:
+        """The helper's pid, as the host sees it: /proc/PID/root is the tree with all the lab's mounts."""
+        return self._end.peek()[2][3][0]  # type: ignore[attr-defined]
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when poll has something to tell."""
+        return self._news
+
+    # the port
+
+    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Perform a call for the host's task (line "0")."""
+        if name == "clone":
+            args = (wire.reference(args[0]), *args[1:])
+        return wire.unpack(self._ask("call", name, args, kwargs))
+
+    def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
+        """Return what happened; wait at most timeout_s for it."""
+        if self._late:
+            found, self._late = self._late, []
+        else:
+            found = self._ask("poll", "", (timeout_s,), {})
+        return [Event(kind=kind, **{"pid" if kind == "exited" else "fd": number}) for kind, number in found]
+
+    def watch(self, fd: int) -> None:
+        """Have poll tell when fd is readable (epoll_ctl(2), EPOLL_CTL_ADD)."""
+        self._ask("watch", "", (fd,), {})
+
+    def observe(self, name: str, lowers: Sequence[str], upper: str) -> None:
+        """From now on tell the listener what each call changes in this upper directory."""
+        self._ask("observe", "", (name, list(lowers), upper), {})
+
+    def unobserve(self, name: str) -> None:
+        """Stop observing an upper directory."""
+        self._ask("unobserve", "", (name,), {})
+
+    def job(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run ``function(kernel, *args)`` in the helper, untraced, and return what it returns."""
+        return self._ask("job", "", (wire.reference(function), *args), {})
+
+    def take(self, fd: int) -> int:
+        """Give the host's side a descriptor of this process's, and return its number there (unix(7), SCM_RIGHTS)."""
+        self._send("take", "", (), {})
+        socket.send_fds(self._sock, [b"!"], [fd])
+        return self._answer()
+
+    @property
+    def listener(self) -> Listener | None:  # type: ignore[override]
+        """Who is told of each call."""
+        return self._listener
+
+    @listener.setter
+    def listener(self, listener: Listener | None) -> None:
+        if (listener is None) != (self._listener is None):
+            self._ask("trace", "", (listener is not None,), {})
+        self._listener = listener
+
+    def close_kernel(self) -> None:
+        """End it: every task is killed, every mount undone. Returns when that is so."""
+        self._end()
+
+    # the wire
+
+    def _ask(self, verb: str, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        self._send(verb, name, args, kwargs)
+        return self._answer()
+
+    def _send(self, verb: str, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self._number += 1
+        try:
+            frame = wire.encode((self._number, verb, name, args, kwargs))
+        except ValueError:
+            frame = wire.encode((self._number, verb, name, wire.pack(tuple(args)), wire.pack(kwargs)))
+        try:
+            self._sock.sendall(frame)
+        except BaseException:
+            self._end()  # half a request may be under way: nothing after it would be understood
+            raise
+
+    def _answer(self) -> Any:
+        while True:
+            number, final, ok, value, steps = self._receive()
+            for step in steps:
+                self._tell(step)
+            if number != self._number:
+                # The answer to a question that was interrupted (KeyboardInterrupt); what a poll found is kept.
+                if ok and isinstance(value, list) and value and isinstance(value[0], tuple):
+                    self._late += value
+            elif not ok:
+                raise wire.unpack_error(value)
+            elif final:
+                return value
+
+    def _receive(self) -> Any:
+        """Return the next whole frame. An interrupted wait loses nothing: what has come stays in the inbox."""
+        while len(self._inbox) < 4 or len(self._inbox) < (end := 4 + int.from_bytes(self._inbox[:4], "little")):
+            data = os.read(self._sock.fileno(), 1 << 20)
+            if not data:
+                self._end()
+                raise wire.Gone("the helper of the real kernel is gone")
+            self._inbox += data
+        frame, self._inbox = self._inbox[:end], self._inbox[end:]
+        return wire.decode(frame)
+
+    def _tell(self, step: tuple[Any, ...]) -> None:
+        if self._listener is None:
+            return
+        task, actor, name, args, kwargs, ok, value, inner, uppers = step
+        event = SyscallEvent(
+            task=task,
+            actor=actor,
+            name=name,
+            args=wire.unpack(args),
+            kwargs=wire.unpack(kwargs),
+            result=wire.unpack(value) if ok else None,
+            error=None if ok else wire.unpack_error(value),  # type: ignore[arg-type]
+            inner=tuple(map(wire.unpack_inner, inner)),
+            uppers=uppers,
+        )
+        try:
+            self._listener(event)
+        except Exception as error:  # noqa: BLE001  a listener cannot break a call
+            self.listener_error = error
+
+
+def _end(sock: socket.socket, lifeline: int, owner: int, pids: list[int]) -> None:
+    """Let go of the helper, see it die, and with it all that it held. A forked copy of the lab only lets go."""
+    sock.close()
+    os.close(lifeline)
+    if os.getpid() != owner:
+        return
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, 9)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)

@@ -1,0 +1,250 @@
+"""A task on this machine: a cloned process in which a coroutine over System is driven, each call performed at once."""
+
+import errno
+import os
+import select
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Coroutine, Mapping, Sequence
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from importlib import import_module
+from mmap import mmap
+from posixpath import basename
+from stat import S_ISFIFO
+from typing import Any, Final, NoReturn
+
+from minidocker import programs
+from minidocker.linux import O_NONBLOCK, PIPE_BUF
+from minidocker.real import execve, syscalls, wire
+from minidocker.real.direct import OWN_FDS, Direct, bad_fd
+from minidocker.real.host import own_fd
+from minidocker.real.signals import Handler, Signals
+from minidocker.system import Main, System, Trap
+
+#: What a program's own mistake (a Python exception) exits with.
+CRASHED: Final = 70
+
+_MOST_FDS: Final = 1 << 20
+
+
+class Exit(BaseException):
+    """The task ends with a status."""
+
+
+class Become(BaseException):
+    """The task becomes another program of the lab."""
+
+
+class TaskCalls(Direct):
+    """The calls as a task makes them: they wait as Linux's do, and a handled signal ends the waiting."""
+
+    def __init__(self, parent: Direct, programs: str = "elf") -> None:
+        """Begin with a parent's descriptors."""
+        super().__init__()
+        self.cloexec = set(parent.cloexec)
+        self.programs = programs
+        self.signals = Signals()
+
+    def sys_read(self, fd: int, n: int) -> bytes:
+        if self.signals.handlers and _waits(fd):
+            self.signals.wait(fd)
+        return os.read(fd, n)
+
+    def sys_write(self, fd: int, data: bytes) -> int:
+        if not (self.signals.handlers and _waits(fd) and S_ISFIFO(os.fstat(fd).st_mode)):
+            return os.write(fd, data)
+        written = 0
+        while written < len(data) or not data:
+            try:
+                self.signals.wait(fd, select.POLLOUT)
+            except InterruptedError:
+                if written:
+                    break
+                raise
+            written += os.write(fd, data[written : written + PIPE_BUF])
+            if not data:
+                break
+        return written
+
+    def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        return self.signals.wait4(pid, options)
+
+    def sys_signal(self, signum: int, handler: Handler) -> Handler:
+        return self.signals.set(signum, handler)
+
+    def sys_sleep(self, seconds: float) -> None:
+        self.signals.sleep(seconds)
+
+    def sys_pause(self) -> None:
+        self.signals.pause()
+
+    def sys_getppid(self) -> int:
+        return os.getppid()
+
+    def sys_isatty(self, fd: int) -> bool:
+        return os.isatty(fd)
+
+    def sys_time_ns(self) -> int:
+        return time.time_ns()
+
+    def sys_exit(self, status: int) -> NoReturn:
+        raise Exit(status & 0xFF)
+
+    def close_on_exec(self) -> None:
+        """Do what execve(2) does to descriptors and signals."""
+        for fd in self.cloexec:
+            os.close(fd)
+        self.cloexec.clear()
+        self.signals.reset()
+
+
+class Task:
+    """One task: its line of descent, its program's name, and the channel on which it reports to the helper."""
+
+    def __init__(self, line: str, actor: str, channel: int, tracing: mmap, calls: TaskCalls) -> None:
+        """Be a task of this very process."""
+        self.line = line
+        self.actor = actor
+        self.channel = channel
+        self.tracing = tracing
+        self.calls = calls
+        self.born = 0
+        calls.calls["clone"] = self.clone
+        calls.calls["execve"] = self.execve
+
+    def begin(self, main: Main, args: Sequence[Any], fds: Mapping[int, int] | None) -> NoReturn:
+        """Run ``main(System(), *args)`` in a freshly cloned process, to its end."""
+        try:
+            if fds is not None:
+                self.keep(fds)
+            os.closerange(OWN_FDS, self.channel)
+            os.closerange(self.channel + 1, _MOST_FDS)
+            self.calls.signals.after_clone()
+            for signum in (signal.SIGIO, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(signum, signal.SIG_DFL)
+            self.drive(main(System(), *args))
+        except BaseException:  # noqa: BLE001  nothing may get out of this process
+            traceback.print_exc()
+        finally:
+            os._exit(CRASHED)
+
+    def keep(self, fds: Mapping[int, int]) -> None:
+        """Keep only the given descriptors: number here → number before."""
+        moved = {mine: fcntl(theirs, F_DUPFD_CLOEXEC, OWN_FDS) for mine, theirs in fds.items()}
+        os.closerange(0, OWN_FDS)
+        self.calls.cloexec.clear()
+        for mine, fd in moved.items():
+            os.dup2(fd, mine)
+            os.close(fd)
+
+    def drive(self, coroutine: Coroutine[Any, Any, int]) -> NoReturn:
+        """Perform what the coroutine asks for until it ends, then exit with what it returned."""
+        value: Any = None
+        error: OSError | None = None
+        while True:
+            try:
+                trap: Trap = coroutine.send(value) if error is None else coroutine.throw(error)
+            except StopIteration as stop:
+                trap = Trap("exit", (stop.value or 0,))
+            except Exception:  # noqa: BLE001  a mistake in the program
+                traceback.print_exc()
+                trap = Trap("exit", (CRASHED,))
+            value = error = None
+            try:
+                value = self.perform(trap.name, trap.args, trap.kwargs)
+            except OSError as failed:
+                error = failed
+            except Become as become:
+                coroutine = become.args[0]
+            except Exit as end:
+                os._exit(end.args[0])
+
+    def perform(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Perform one call: the one place that all of a task's calls pass. Report it if somebody listens."""
+        self.calls.signals.run_handlers()
+        if not self.tracing[0]:
+            return self.calls.syscall(name, *args, **kwargs)
+        step = (self.line, self.actor, name, wire.pack(tuple(args)), wire.pack(dict(kwargs)))
+        try:
+            value = self.calls.syscall(name, *args, **kwargs)
+        except OSError as error:
+            self.report("step", *step, (False, wire.pack_error(error)))
+            raise
+        except (Become, Exit):
+            self.report("step", *step, (True, None))
+            raise
+        if name != "clone":
+            self.report("step", *step, (True, wire.pack(value)))
+        return value
+
+    def report(self, *report: Any, fd: int = -1) -> None:
+        """Tell the helper, and wait until it has looked."""
+        frame = wire.encode(report)
+        if fd >= 0:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.channel)
+            socket.send_fds(sock, [frame], [fd])
+            sock.detach()
+        else:
+            os.write(self.channel, frame)
+        if not os.read(self.channel, 1):
+            os._exit(CRASHED)  # no helper, no lab
+
+    def clone(self, main: Main, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
+        """Start a child of this task (clone(2))."""
+        for fd in (fds or {}).values():
+            os.fstat(fd) if fd < OWN_FDS else bad_fd()
+        ours, theirs = map(own_fd, map(socket.socket.detach, socket.socketpair()))
+        pid = syscalls.clone(flags)
+        self.born += 1
+        if pid == 0:
+            child = Task(f"{self.line}.{self.born}", self.actor, theirs, self.tracing, self.calls)
+            child.begin(main, args, fds)
+        os.close(theirs)
+        call = (self.line, self.actor, "clone", wire.pack((main, *args)), {"flags": flags, "fds": fds and dict(fds)})
+        self.report("clone", *call, (True, pid), fd=ours)
+        os.close(ours)
+        return pid
+
+    def execve(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
+        """Become another program (execve(2)): the lab's here, any other by the kernel."""
+        program = execve.examine(path, argv, elf_too=self.calls.programs == "lab")
+        if program is None:
+            self.execve_for_real(path, argv, env)
+        self.calls.close_on_exec()
+        self.actor = basename(path)
+        raise Become(program.main(System(), program.argv, dict(env)))
+
+    def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
+        """Have the kernel do it. It closes the channel, by which the helper sees that it did."""
+        if self.tracing[0]:
+            call = ("execve", wire.pack((path, list(argv), dict(env))), {})
+            wire.send(self.channel, ("exec", self.line, self.actor, *call, (True, None)))
+        handlers = dict(self.calls.signals.handlers)
+        self.calls.signals.reset()
+        try:
+            for fd in self.calls.cloexec:
+                os.set_inheritable(fd, False)
+            os.execve(path, list(argv), dict(env))
+        finally:
+            for signum, handler in handlers.items():
+                self.calls.signals.set(signum, handler)
+
+
+def _waits(fd: int) -> bool:
+    """May a read or write of this descriptor wait?"""
+    try:
+        return os.get_blocking(fd)
+    except OSError:
+        return False
+
+
+def modules() -> list[str]:
+    """Return the modules of all the lab's programs."""
+    return sorted({f"{programs.__name__}.{module}" for module in programs.MODULES.values()})
+
+
+def load(module: str) -> None:
+    """Import a module now, because a task in a container finds no file of the host's."""
+    import_module(module)

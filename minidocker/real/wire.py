@@ -1,0 +1,173 @@
+"""What crosses between the lab, its helper and the helper's children: frames of marshal, four bytes of length before each.
+
+marshal and not JSON: it takes bytes, tuples and lone surrogates (file names that are no UTF-8) as they are, and is five
+times as fast. It is safe here because both ends are the same interpreter, and each frame comes from the lab's own code.
+"""
+
+import builtins
+import errno
+import marshal
+import os
+from importlib import import_module
+from typing import Any, Final
+
+from minidocker.kernel import Inner, Stat
+
+#: The tags of what marshal does not take by itself.
+_STAT: Final = "\0stat"
+_CALLABLE: Final = "\0callable"
+_REPR: Final = "\0repr"
+
+_STAT_FIELDS: Final = tuple(Stat.__dataclass_fields__)
+
+
+class Gone(ConnectionError):
+    """The other end is no more."""
+
+
+def send(fd: int, value: Any) -> None:
+    """Write one frame. BrokenPipeError or ConnectionResetError if nobody is there."""
+    frame = encode(value)
+    sent = os.write(fd, frame)
+    while sent < len(frame):
+        sent += os.write(fd, memoryview(frame)[sent:])
+
+
+def encode(value: Any) -> bytes:
+    """Return a value's frame."""
+    body = marshal.dumps(value)
+    return len(body).to_bytes(4, "little") + body
+
+
+def decode(frame: bytes) -> Any:
+    """Return the value of a whole frame."""
+    return marshal.loads(memoryview(frame)[4:])
+
+
+def receive(fd: int) -> Any:
+    """Read one frame, waiting for it. Raise Gone at the end of the stream."""
+    head = os.read(fd, 4)
+    if len(head) < 4:
+        head += _read_exactly(fd, 4 - len(head))
+    return marshal.loads(_read_exactly(fd, int.from_bytes(head, "little")))
+
+
+def _read_exactly(fd: int, n: int) -> bytes:
+    first = os.read(fd, n)
+    if len(first) == n:
+        return first
+    parts = [first]
+    while n := n - len(parts[-1]):
+        if not parts[-1]:
+            raise Gone
+        parts.append(os.read(fd, n))
+    return b"".join(parts)
+
+
+class Name:
+    """Stands for a function of another process: it has its names, and cannot be called."""
+
+    def __init__(self, module: str, qualname: str) -> None:
+        """Take the names."""
+        self.__module__ = module
+        self.__qualname__ = qualname
+        self.__name__ = qualname.rpartition(".")[2]
+
+    def __repr__(self) -> str:
+        """Return ``module:qualname``."""
+        return f"{self.__module__}:{self.__qualname__}"
+
+
+def pack(value: Any) -> Any:
+    """Return a call's argument or result as marshal takes it."""
+    if value is None or isinstance(value, int | str | bytes | float):
+        return value
+    if isinstance(value, Stat):
+        return (_STAT, *[getattr(value, name) for name in _STAT_FIELDS])
+    if isinstance(value, tuple | list):
+        return type(value)(map(pack, value))
+    if isinstance(value, dict):
+        return {pack(key): pack(item) for key, item in value.items()}
+    if callable(value):
+        return (_CALLABLE, getattr(value, "__module__", ""), getattr(value, "__qualname__", repr(value)))
+    return (_REPR, repr(value))
+
+
+def unpack(value: Any) -> Any:
+    """Return what :func:`pack` was given; a function comes back as a :class:`Name`."""
+    if isinstance(value, tuple) and value and isinstance(value[0], str) and value[0][:1] == "\0":
+        if value[0] == _STAT:
+            return Stat(**dict(zip(_STAT_FIELDS, value[1:], strict=True)))
+        return Name(*value[1:]) if value[0] == _CALLABLE else value[1]
+    if isinstance(value, tuple | list):
+        return type(value)(map(unpack, value))
+    if isinstance(value, dict):
+        return {key: unpack(item) for key, item in value.items()}
+    return value
+
+
+def pack_error(error: BaseException) -> tuple[Any, ...]:
+    """Return an exception as a value: its class's name, what it was made of, its notes."""
+    notes = list(getattr(error, "__notes__", ()))
+    if isinstance(error, OSError):
+        return ("OSError", error.errno, error.strerror, _path(error.filename), _path(error.filename2), notes)
+    return (type(error).__name__, [str(argument) for argument in error.args], notes)
+
+
+def unpack_error(value: tuple[Any, ...]) -> BaseException:
+    """Return the exception: an OSError of the right subclass, a built-in one, or RuntimeError that says what it was."""
+    name, *rest, notes = value
+    if name == "OSError":
+        number, text, path, path2 = rest
+        error: BaseException = _os_error(number, text, path, path2)
+    else:
+        kind = getattr(builtins, name, None)
+        known = isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError)
+        error = kind(*rest[0]) if known else RuntimeError(f"{name}: {', '.join(rest[0])}")
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
+def _os_error(number: int | None, text: str | None, path: Any, path2: Any) -> OSError:
+    if path is None:
+        return OSError(number or errno.EIO, text)
+    return OSError(number or errno.EIO, text, path, None, path2)
+
+
+def _path(path: Any) -> Any:
+    return path if path is None or isinstance(path, str | bytes | int) else os.fspath(path)
+
+
+def pack_inner(inner: Inner) -> tuple[Any, ...]:
+    """Return an Inner as a tuple."""
+    return (inner.name, inner.path, inner.size, inner.observed)
+
+
+def unpack_inner(value: tuple[Any, ...]) -> Inner:
+    """Return the Inner that :func:`pack_inner` was given."""
+    name, path, size, observed = value
+    return Inner(name=name, path=path, size=size, observed=observed)
+
+
+def reference(function: Any) -> str:
+    """Return how an importable function is named across processes: ``module:qualname``. ValueError if it is none."""
+    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "<")
+    if not module or "<" in qualname:
+        message = f"{function!r} cannot run in another process: not a function of a module"
+        raise ValueError(message)
+    return f"{module}:{qualname}"
+
+
+def named(name: str) -> Any:
+    """Return, packed, the function that :func:`reference` named."""
+    return (_CALLABLE, *name.split(":", 1))
+
+
+def resolve(name: str) -> Any:
+    """Return the function that :func:`reference` named, its module imported if need be."""
+    module, _, qualname = name.partition(":")
+    value: Any = import_module(module)
+    for part in qualname.split("."):
+        value = getattr(value, part)
+    return value

@@ -1,0 +1,211 @@
+"""mount(2), umount2(2) and pivot_root(2)."""
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from minidocker.linux import (
+    MNT_DETACH,
+    MNT_EXPIRE,
+    MNT_FORCE,
+    MS_BIND,
+    MS_MOVE,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    O_ACCMODE,
+    O_RDONLY,
+    UMOUNT_NOFOLLOW,
+    fail,
+)
+from minidocker.sim.mount import FILE_SYSTEMS, MOUNT_FLAGS, Mount
+from minidocker.sim.path import Location, lookup
+from minidocker.sim.propagation import PROPAGATION_FLAGS, attach_propagated, change_propagation, detach_propagated
+from minidocker.sim.regular import InodeFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minidocker.sim.open_file import OpenFile
+    from minidocker.sim.task import Task
+
+_KEPT: Final = sum(MOUNT_FLAGS)
+
+
+def sys_mount(task: "Task", source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
+    """Attach a file system, or change what is attached (mount(2)); ENODEV for an unknown type, EPERM for others than root."""
+    place = lookup(task, target)
+    if not task.creds.privileged:
+        fail(errno.EPERM)
+    top = place.mount.cross(place.dentry)
+    if flags & MS_REMOUNT:
+        _remount(top, flags, data)
+    elif flags & MS_BIND:
+        _bind(task, source, top, flags)
+    elif flags & PROPAGATION_FLAGS:
+        _propagation(top, flags)
+    elif flags & MS_MOVE:
+        _move(task, source, top)
+    else:
+        _new(task, source, top, fstype, flags, data)
+
+
+def _new(task: "Task", source: str, place: Location, fstype: str, flags: int, data: str) -> None:
+    if not fstype:
+        fail(errno.EINVAL)
+    factory = FILE_SYSTEMS.get(fstype)
+    if factory is None:
+        fail(errno.ENODEV)
+    _check_own(task, place.mount)
+    readonly = bool(flags & MS_RDONLY)
+    superblock = factory(task, source, data, readonly)
+    superblock.readonly = superblock.readonly or readonly
+    if place.mount.superblock is superblock and place.dentry is place.mount.root:
+        fail(errno.EBUSY)
+    _graft(Mount(superblock, superblock.root, flags & _KEPT), place)
+
+
+def _graft(tree: Mount, place: Location) -> None:
+    """Attach: a directory on a directory, anything else on anything else (ENOTDIR)."""
+    if place.inode.is_dir != tree.root.inode.is_dir:  # type: ignore[union-attr]  # a mount's root is positive
+        fail(errno.ENOTDIR)
+    if place.inode.dead:
+        fail(errno.ENOENT)
+    attach_propagated(tree, place.mount, place.dentry)
+
+
+def _check_own(task: "Task", mount: Mount) -> None:
+    """Only mounts of the caller's own namespace can be changed (EINVAL)."""
+    if mount.namespace is not task.ns.mnt:
+        fail(errno.EINVAL)
+
+
+def _bind(task: "Task", source: str, place: Location, flags: int) -> None:
+    old = lookup(task, source)
+    _check_own(task, place.mount)
+    _check_own(task, old.mount)
+    tree = old.mount.clone_tree(old.dentry) if flags & MS_REC else old.mount.clone(old.dentry)
+    _graft(tree, place)
+
+
+def _remount(place: Location, flags: int, data: str) -> None:
+    """Change the mount's own flags; without MS_BIND the file system's too (EBUSY for ro while something is written)."""
+    mount = place.mount
+    if place.dentry is not mount.root:
+        fail(errno.EINVAL)
+    if not flags & MS_BIND:
+        superblock, readonly = mount.superblock, bool(flags & MS_RDONLY)
+        if readonly and not superblock.readonly and any(_writers(mount)):
+            fail(errno.EBUSY)
+        superblock.remount(readonly, data)
+    mount.flags = flags & _KEPT
+
+
+def _writers(mount: Mount) -> "Iterator[InodeFile]":
+    for file in _open_files(mount):
+        if file.mount.superblock is mount.superblock and file.flags & O_ACCMODE != O_RDONLY:
+            yield file
+
+
+def _open_files(mount: Mount) -> "Iterator[InodeFile]":
+    for task in mount.superblock.kernel.tasks():
+        files: list[OpenFile] = list(task.files.files.values())
+        yield from (file for file in files if isinstance(file, InodeFile))
+
+
+def _propagation(place: Location, flags: int) -> None:
+    kind = flags & PROPAGATION_FLAGS
+    if place.dentry is not place.mount.root or kind & (kind - 1):
+        fail(errno.EINVAL)
+    for mount in place.mount.tree() if flags & MS_REC else [place.mount]:
+        change_propagation(mount, kind)
+
+
+def _move(task: "Task", source: str, place: Location) -> None:
+    old = lookup(task, source)
+    mount = old.mount
+    _check_own(task, place.mount)
+    _check_own(task, mount)
+    if old.dentry is not mount.root or mount.parent is None or mount.parent.group is not None:
+        fail(errno.EINVAL)
+    if place.mount in mount.tree():
+        fail(errno.ELOOP)
+    if place.inode.is_dir != old.inode.is_dir:
+        fail(errno.EINVAL)
+    mount.detach()
+    attach_propagated(mount, place.mount, place.dentry)
+
+
+def sys_umount2(task: "Task", target: str, flags: int = 0) -> None:
+    """Detach the topmost mount at target (umount2(2)); EINVAL if it is none, EBUSY if it is used, unless MNT_DETACH."""
+    if flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW):
+        fail(errno.EINVAL)
+    place = lookup(task, target, follow=not flags & UMOUNT_NOFOLLOW)
+    mount, dentry = place.mount.cross(place.dentry)
+    if not task.creds.privileged:
+        fail(errno.EPERM)
+    if dentry is not mount.root or mount.namespace is not task.ns.mnt or mount.parent is None:
+        fail(errno.EINVAL)
+    if not flags & MNT_DETACH and (mount.children or _is_used(mount)):
+        fail(errno.EBUSY)
+    detach_propagated(mount)
+
+
+def _is_used(mount: Mount) -> bool:
+    """Is a task's root, working directory or open file on the mount?"""
+    tasks = mount.superblock.kernel.tasks()
+    if any(mount in (task.fs.root.mount, task.fs.cwd.mount) for task in tasks):
+        return True
+    return any(file.mount is mount for file in _open_files(mount))
+
+
+def sys_pivot_root(task: "Task", new_root: str, put_old: str) -> None:
+    """Make new_root the root of the mount namespace, and put the old one at put_old (pivot_root(2)).
+
+    ``pivot_root(".", ".")`` puts the old root on top of the new one, from where umount2 takes it.
+    """
+    if not task.creds.privileged:
+        fail(errno.EPERM)
+    new, old, root = lookup(task, new_root), lookup(task, put_old), task.fs.root
+    if not new.inode.is_dir or not old.inode.is_dir:
+        fail(errno.ENOTDIR)
+    _check_pivot(task, new, old, root)
+    place = (root.mount.parent, root.mount.mountpoint)
+    if place[0] is None or place[1] is None or new.mount.parent is None:
+        fail(errno.EINVAL)
+    new.mount.detach()
+    root.mount.detach()
+    namespace = task.ns.mnt
+    root.mount.attach(old.mount, old.dentry)
+    new.mount.attach(place[0], place[1])
+    for mount in new.mount.tree():
+        mount.namespace = namespace
+    for other in task.kernel.tasks():
+        if other.fs.root == root:
+            other.fs.root = new
+        if other.fs.cwd == root:
+            other.fs.cwd = new
+
+
+def _check_pivot(task: "Task", new: Location, old: Location, root: Location) -> None:
+    """The conditions of pivot_root(2): EINVAL for shared mounts and what is no mount point, EBUSY for the root itself."""
+    around = (old.mount, new.mount.parent, root.mount.parent)
+    if any(mount is not None and mount.group is not None for mount in around):
+        fail(errno.EINVAL)
+    _check_own(task, root.mount)
+    _check_own(task, new.mount)
+    if root.mount in (new.mount, old.mount):
+        fail(errno.EBUSY)
+    if root.dentry is not root.mount.root or new.dentry is not new.mount.root:
+        fail(errno.EINVAL)
+    if not _reachable(old, new) or not _reachable(new, root):
+        fail(errno.EINVAL)
+
+
+def _reachable(place: Location, top: Location) -> bool:
+    """Is a place at or below another, in the tree of mounts?"""
+    mount, dentry = place
+    while mount is not top.mount:
+        if mount.parent is None or mount.mountpoint is None:
+            return False
+        mount, dentry = mount.parent, mount.mountpoint
+    return dentry.is_below(top.dentry)

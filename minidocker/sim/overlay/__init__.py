@@ -1,0 +1,1 @@
+"""The overlay file system (Documentation/filesystems/overlayfs.rst)."""

@@ -1,0 +1,220 @@
+"""Pipes and fifos: bytes that one task writes and another reads (pipe(7)).
+
+A pipe holds 64 KiB. A reader waits while it is empty and somebody may still write, a writer while it is full and somebody
+may still read. Up to PIPE_BUF bytes are written all at once or not yet.
+"""
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from minidocker.kernel import Stat
+from minidocker.linux import O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, S_IFIFO, SIGPIPE, fail
+from minidocker.sim.open_file import OpenFile
+from minidocker.sim.signals import send
+from minidocker.sim.task import Wait, WaitQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minidocker.sim.dentry import Dentry
+    from minidocker.sim.inode import Inode
+    from minidocker.sim.mount import Mount
+    from minidocker.sim.task import Task
+
+CAPACITY: Final = 65536
+#: The device number of the file system that pipes are on; no path leads there.
+PIPEFS: Final = 13
+
+
+class Pipe:
+    """The buffer, and how many ends there are to it (Linux's struct pipe_inode_info)."""
+
+    __slots__ = ("buffer", "changed", "openers", "readers", "writers")
+
+    def __init__(self) -> None:
+        """Start empty, with no end."""
+        self.buffer = bytearray()
+        self.changed = WaitQueue()
+        self.readers = 0
+        self.writers = 0
+        self.openers = Openers()
+
+    def has_readers(self) -> bool:
+        """Can what is written still be read? By one, too, who is just opening a fifo."""
+        return self.readers > 0 or self.openers.admitted(for_reading=True)
+
+    def has_writers(self) -> bool:
+        """May more come?"""
+        return self.writers > 0 or self.openers.admitted(for_reading=False)
+
+    def forget(self) -> None:
+        """Drop what nobody can read any more, and let those who wait see that an end is gone."""
+        if not self.readers and not self.writers and not self.has_readers():
+            self.buffer.clear()
+        self.changed.wake()
+
+
+class PipeEnd(OpenFile):
+    """One end of a pipe, or both, if a fifo was opened for reading and writing."""
+
+    __slots__ = ("_stat", "location", "pipe")
+
+    def __init__(
+        self, pipe: Pipe, flags: int, stat: "Callable[[], Stat]", location: "tuple[Mount, Dentry] | None" = None
+    ) -> None:
+        """Open an end; ``stat`` tells about the inode, ``location`` is where a fifo lies."""
+        super().__init__(flags)
+        self.location = location
+        self.pipe = pipe
+        self._stat = stat
+        pipe.readers += self.may_read
+        pipe.writers += self.may_write
+
+    def read(self, task: "Task", n: int) -> bytes:
+        """Return what is there, at most n bytes; ``b""`` once nobody can write; EAGAIN rather than wait if non-blocking."""
+        pipe = self.pipe
+        if pipe.buffer:
+            data = bytes(pipe.buffer[:n])
+            del pipe.buffer[:n]
+            pipe.changed.wake()
+            return data
+        if n == 0 or not pipe.has_writers():
+            return b""
+        if self.nonblocking:
+            fail(errno.EAGAIN)
+        raise Wait(pipe.changed)
+
+    def write(self, task: "Task", data: bytes) -> int:
+        """Take data and return how many bytes. EPIPE and SIGPIPE once nobody can read.
+
+        A blocking write of more than fits takes what fits, and waits with the rest: how many it took is kept in the
+        Wait. A handler that runs then, or the last reader's leaving, makes it return that number (write(2)).
+        """
+        taken: int = task.wait.kept if task.wait else 0
+        if not self.pipe.has_readers():
+            send(task, SIGPIPE)
+            return taken or fail(errno.EPIPE)
+        taken += self._take(data, taken)
+        if taken == len(data):
+            return taken
+        if self.nonblocking or task is task.kernel.host or (task.wait and task.wait.interrupted):
+            return taken or fail(errno.EINTR if task.wait else errno.EAGAIN)
+        raise Wait(self.pipe.changed, kept=taken)
+
+    def _take(self, data: bytes, start: int) -> int:
+        """Move what fits from data into the buffer, and return how much that was."""
+        buffer = self.pipe.buffer
+        room = CAPACITY - len(buffer)
+        if room == 0 or (len(data) <= PIPE_BUF and room < len(data)):
+            return 0
+        part = data[start : start + room]
+        buffer += part
+        if part:
+            self.pipe.changed.wake()
+        return len(part)
+
+    def stat(self) -> Stat:
+        """Tell about the pipe, or the fifo's inode."""
+        return self._stat()
+
+    def readable(self) -> bool:
+        """Would a read return at once, with data or the end?"""
+        return bool(self.pipe.buffer) or not self.pipe.has_writers()
+
+    def release(self) -> None:
+        """Close this end."""
+        self.pipe.readers -= self.may_read
+        self.pipe.writers -= self.may_write
+        self.pipe.forget()
+
+
+def sys_pipe2(task: "Task", flags: int = 0) -> tuple[int, int]:
+    """Return the reading and the writing end of a new pipe (pipe2(2)); flags: O_CLOEXEC, O_NONBLOCK, else EINVAL."""
+    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+        fail(errno.EINVAL)
+    pipe = Pipe()
+    now_ns, creds = task.kernel.clock.now_ns(), task.creds
+    status = Stat(
+        st_mode=S_IFIFO | 0o600, st_ino=task.kernel.scheduler.next_number(), st_dev=PIPEFS, st_nlink=1,
+        st_uid=creds.euid, st_gid=creds.egid, st_size=0, st_atime_ns=now_ns, st_mtime_ns=now_ns, st_ctime_ns=now_ns,
+    )  # fmt: skip
+    ends = [PipeEnd(pipe, access | flags & O_NONBLOCK, lambda: status) for access in (O_RDONLY, O_WRONLY)]
+    cloexec = bool(flags & O_CLOEXEC)
+    reading = task.files.add(ends[0], cloexec=cloexec)
+    try:
+        return reading, task.files.add(ends[1], cloexec=cloexec)
+    except OSError:
+        task.files.close(reading)
+        raise
+
+
+class Openers:
+    """Who is opening a fifo and waits for the other side (fifo(7)).
+
+    Both sides wait for each other, so the second to come admits the first: from then on that one counts as an end,
+    although its task has yet to make its call again.
+    """
+
+    __slots__ = ("_waits", "came")
+
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self.came = WaitQueue()
+        self._waits: list[tuple[Task, Wait]] = []
+
+    def admitted(self, *, for_reading: bool) -> bool:
+        """Is there one who may open that side, and hasn't yet?"""
+        self._waits = [(task, wait) for task, wait in self._waits if task.alive and task.wait in (wait, None)]
+        return any(wait.kept == (for_reading, True) for _, wait in self._waits)
+
+    def admit(self, *, for_reading: bool) -> bool:
+        """Admit all who wait to open that side; tell whether there were any."""
+        self.admitted(for_reading=for_reading)
+        found = [wait for _, wait in self._waits if wait.kept[0] is for_reading]
+        for wait in found:
+            wait.kept = (for_reading, True)
+        if found:
+            self.came.wake()
+        return bool(found)
+
+    def leave(self, task: "Task") -> None:
+        """Forget a task: it waits no more, or anew."""
+        self._waits = [(other, wait) for other, wait in self._waits if other is not task]
+
+    def wait(self, task: "Task", *, for_reading: bool) -> None:
+        """Wait for the other side, unless it came."""
+        granted = task.wait is not None and task.wait.kept == (for_reading, True)
+        self.leave(task)
+        if granted:
+            return
+        wait = Wait(self.came, kept=(for_reading, False))
+        self._waits.append((task, wait))
+        raise wait
+
+
+def open_fifo(task: "Task", inode: "Inode", location: "tuple[Mount, Dentry]", flags: int) -> PipeEnd:
+    """Open a fifo (fifo(7)): each side waits for the other; ENXIO for a non-blocking writer whom nobody reads.
+
+    The inode's ``mapping`` is the pipe that its openers share.
+    """
+    if inode.mapping is None:
+        inode.mapping = Pipe()
+    pipe: Pipe = inode.mapping
+    access = flags & O_ACCMODE
+    if access == O_RDWR:
+        pipe.openers.admit(for_reading=True)
+        pipe.openers.admit(for_reading=False)
+    else:
+        _meet(task, pipe, for_reading=access == O_RDONLY, nonblocking=bool(flags & O_NONBLOCK))
+    return PipeEnd(pipe, flags, lambda: inode.stat(location[1]), location if location[1].name else None)
+
+
+def _meet(task: "Task", pipe: Pipe, *, for_reading: bool, nonblocking: bool) -> None:
+    """Wait for somebody at the other side."""
+    others = pipe.writers if for_reading else pipe.readers
+    if pipe.openers.admit(for_reading=not for_reading) or others:
+        pipe.openers.leave(task)
+    elif not nonblocking:
+        pipe.openers.wait(task, for_reading=for_reading)
+    elif not for_reading:
+        fail(errno.ENXIO)

@@ -1,0 +1,480 @@
+"""proc: tasks and the kernel's settings as files (proc(5)). What they say is in ``proc_files.py``.
+
+A proc mount shows the tasks of one PID namespace, its mounter's: ``/proc/7`` is who is 7 there. Directories of tasks are
+made anew at each lookup; links such as ``/proc/7/root`` are magic: they lead to the place itself, whatever its path.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from minidocker.kernel import Stat
+from minidocker.linux import S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, SEEK_CUR, SEEK_SET, fail
+from minidocker.sim.dentry import Dentry
+from minidocker.sim.inode import Change, Inode, SuperBlock
+from minidocker.sim.mount import register
+from minidocker.sim.namespaces import Namespace, NamespaceFile
+from minidocker.sim.open_file import OpenFile
+from minidocker.sim.path import Location, path_of
+from minidocker.sim.pipe import Pipe, PipeEnd, open_fifo
+from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View
+from minidocker.sim.regular import InodeFile
+from minidocker.sim.signals import may_signal
+
+if TYPE_CHECKING:
+    from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.mount import Mount
+    from minidocker.sim.namespaces import PidNamespace
+    from minidocker.sim.task import Task
+
+#: The device number of the file system that namespaces are on.
+NSFS: Final = 4
+#: How many inode numbers a task's directory has.
+_STRIDE: Final = 1 << 16
+
+
+class Proc(SuperBlock):
+    """One instance of proc, for one PID namespace."""
+
+    def __init__(self, kernel: "SimKernel", source: str, pids: "PidNamespace") -> None:
+        """Make the tree that does not depend on tasks."""
+        super().__init__(kernel, "proc", source=source)
+        self.pids = pids
+        self.root = Dentry("", None, Root(self), self)
+        for path, (mode, text) in OF_SYSTEM.items():
+            *directories, name = path.split("/")
+            self._directory(directories).child(name).instantiate(TextInode(self, mode, text))
+        self.root.child("self").instantiate(Self(self))
+        self.root.child("mounts").instantiate(Link(self, "self/mounts"))
+
+    def _directory(self, names: list[str]) -> Dentry:
+        dentry = self.root
+        for name in names:
+            dentry = dentry.child(name)
+            if dentry.inode is None:
+                dentry.instantiate(Directory(self, 0o555))
+        return dentry
+
+
+def mount_proc(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:  # noqa: FBT001  Factory's signature
+    """Make a proc for the PID namespace that the caller is in; options (hidepid …) are not modelled: EINVAL."""
+    if data:
+        raise OSError(errno.EINVAL, f"Invalid argument: proc: the simulator does not model {data!r}")
+    return Proc(task.kernel, source or "none", task.ns.pid)
+
+
+register("proc", mount_proc)
+
+
+class ProcInode(Inode):
+    """An inode of proc: it belongs to root, or to the user whose task it tells of, and has no size."""
+
+    __slots__ = ("gid", "mode", "nlink", "rdev", "uid")
+
+    superblock: Proc
+
+    def __init__(self, superblock: Proc, mode: int, subject: "Task | None" = None, ino: int = 0) -> None:
+        """Take the next inode number, unless one is given."""
+        super().__init__(superblock, ino or superblock.new_ino())
+        self.mode = mode
+        self.uid = subject.creds.euid if subject else 0
+        self.gid = subject.creds.egid if subject else 0
+        self.nlink = 2 if self.is_dir else 1
+        self.rdev = 0
+
+    def stat(self, dentry: Dentry) -> Stat:
+        """Tell about the inode; its times are now."""
+        now_ns = self.superblock.kernel.clock.now_ns()
+        return Stat(
+            st_mode=self.mode, st_ino=self.ino, st_dev=self.superblock.device, st_nlink=self.nlink, st_uid=self.uid,
+            st_gid=self.gid, st_size=0, st_atime_ns=now_ns, st_mtime_ns=now_ns, st_ctime_ns=now_ns,
+        )  # fmt: skip
+
+    def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
+        """Open a directory; files say more."""
+        return InodeFile(location, self, flags)
+
+
+class Directory(ProcInode):
+    """A directory whose names do not change."""
+
+    __slots__ = ()
+
+    def __init__(self, superblock: Proc, mode: int, subject: "Task | None" = None, ino: int = 0) -> None:
+        """Make an empty directory."""
+        super().__init__(superblock, S_IFDIR | mode, subject, ino)
+
+    def names(self, dentry: Dentry) -> list[str]:
+        """Return what is in it."""
+        return list(dentry.children)
+
+    def make(self, *_args: object, **_options: object) -> None:
+        """Refuse: nobody can make files in proc (ENOENT, as Linux says)."""
+        fail(errno.ENOENT)
+
+
+class Root(Directory):
+    """``/proc``: the settings, and a directory for each task of the namespace."""
+
+    __slots__ = ()
+
+    def __init__(self, superblock: Proc) -> None:
+        """Be the first inode."""
+        super().__init__(superblock, 0o555)
+
+    def names(self, dentry: Dentry) -> list[str]:
+        """Return the settings and the pids."""
+        return [*dentry.children, *map(str, sorted(self.superblock.pids.tasks))]
+
+    def lookup(self, dentry: Dentry) -> None:
+        """Find a task by its pid."""
+        name = dentry.name
+        if name.isascii() and name.isdecimal() and not name.startswith("0"):
+            task = self.superblock.pids.find(int(name))
+            if task is not None:
+                dentry.inode = TaskDirectory(self.superblock, task)
+
+
+class OfTask(Directory):
+    """A directory that tells of one task; what is in it is made when it is looked up."""
+
+    __slots__ = ("subject",)
+
+    def __init__(self, superblock: Proc, mode: int, subject: "Task", part: int) -> None:
+        """Number it by the task's pid."""
+        super().__init__(superblock, mode, subject, superblock.pids.number(subject) * _STRIDE + part)
+        self.subject = subject
+
+    def part(self, name: str) -> int:
+        """Return an inode number for a name in it."""
+        return self.ino + 1 + self.entries().index(name)
+
+    def entries(self) -> list[str]:
+        """Return the names; none once the task is gone."""
+        return []
+
+    def names(self, dentry: Dentry) -> list[str]:
+        """Return the names in it."""
+        return self.entries()
+
+    def lookup(self, dentry: Dentry) -> None:
+        """Find a name in it."""
+        if dentry.name in self.entries():
+            dentry.inode = self.entry(dentry.name)
+
+    def entry(self, name: str) -> Inode:
+        """Make the inode of a name."""
+        fail(errno.ENOENT)
+
+
+class TaskDirectory(OfTask):
+    """``/proc/PID``."""
+
+    __slots__ = ()
+
+    def __init__(self, superblock: Proc, subject: "Task") -> None:
+        """Be the first of the task's inodes."""
+        super().__init__(superblock, 0o555, subject, 0)
+
+    def entries(self) -> list[str]:
+        """Return the names; none once the task was reaped."""
+        if not self.superblock.pids.number(self.subject):
+            return []
+        return [*OF_TASK, "cwd", "root", "exe", "fd", "ns"]
+
+    def entry(self, name: str) -> Inode:
+        """Make a file, a magic link or a directory."""
+        block, subject = self.superblock, self.subject
+        if name in OF_TASK:
+            mode, text = OF_TASK[name]
+            return TextInode(block, mode, text, subject, self.part(name))
+        if name == "fd":
+            return DescriptorDirectory(block, 0o500, subject, 256)
+        if name == "ns":
+            return NamespaceDirectory(block, 0o511, subject, 128)
+        return PlaceLink(block, subject, self.part(name), PLACES[name])
+
+
+class DescriptorDirectory(OfTask):
+    """``/proc/PID/fd``: a link for each descriptor."""
+
+    __slots__ = ()
+
+    def entries(self) -> list[str]:
+        """Return the numbers."""
+        return [str(fd) for fd in sorted(self.subject.files.files)]
+
+    def entry(self, name: str) -> Inode:
+        """Make the link; its mode tells how the descriptor was opened."""
+        file = self.subject.files.files[int(name)]
+        mode = 0o100 | (0o400 if file.may_read else 0) | (0o200 if file.may_write else 0)
+        return DescriptorLink(self.superblock, self.subject, self.ino + 1 + int(name), mode, file)
+
+
+class NamespaceDirectory(OfTask):
+    """``/proc/PID/ns``: a link for each namespace."""
+
+    __slots__ = ()
+
+    def entries(self) -> list[str]:
+        """Return the kinds that are modelled; none for a zombie."""
+        return ["mnt", "pid", "pid_for_children", "uts"] if self.subject.alive else []
+
+    def entry(self, name: str) -> Inode:
+        """Make the link."""
+        return NamespaceLink(self.superblock, self.subject, self.part(name), name)
+
+
+class TextInode(ProcInode):
+    """A file whose text is made when it is opened."""
+
+    __slots__ = ("subject", "text")
+
+    def __init__(self, superblock: Proc, mode: int, text: Text, subject: "Task | None" = None, ino: int = 0) -> None:
+        """Tell of a task, or of the system."""
+        super().__init__(superblock, S_IFREG | mode, subject, ino)
+        self.text = text
+        self.subject = subject
+
+    def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
+        """Open with the text of this moment; ESRCH if the task is gone."""
+        block, subject = self.superblock, self.subject or task
+        if self.subject and not block.pids.number(self.subject):
+            fail(errno.ESRCH)
+        if self.mode & 0o044 == 0:
+            _require_access(task, subject)
+        text = self.text(View(reader=task, subject=subject, pids=block.pids))
+        return TextFile(location, self, flags, text.encode("utf-8", "surrogateescape"))
+
+    def change(self, dentry: Dentry, change: Change) -> None:
+        """Take a truncation, which means nothing here, for O_TRUNC before a write; refuse all else (EPERM)."""
+        if change != Change(size=change.size):
+            fail(errno.EPERM)
+
+
+class TextFile(OpenFile):
+    """An open file of proc."""
+
+    __slots__ = ("_inode", "_offset", "_text", "location")
+
+    def __init__(self, location: "tuple[Mount, Dentry]", inode: TextInode, flags: int, text: bytes) -> None:
+        """Start at the beginning."""
+        super().__init__(flags)
+        self.location, self._inode = location, inode
+        self._offset, self._text = 0, text
+
+    def read(self, task: "Task", n: int) -> bytes:
+        """Return at most n bytes from the offset on."""
+        data = self._text[self._offset : self._offset + n]
+        self._offset += len(data)
+        return data
+
+    def write(self, task: "Task", data: bytes) -> int:
+        """Set what can be set: the host name (of the writer's UTS namespace) and one's own name; EINVAL otherwise."""
+        text = data.decode("utf-8", "surrogateescape").split("\n")[0]
+        name = self.location[1].name
+        if name == "hostname":
+            task.ns.uts.hostname = text[:64]
+        elif name == "comm" and self._inode.subject is task:
+            task.name = text[:15]
+        else:
+            fail(errno.EINVAL)
+        return len(data)
+
+    def lseek(self, task: "Task", position: int, whence: int) -> int:
+        """Move the offset; EINVAL from the end, which nobody knows."""
+        if whence == SEEK_CUR:
+            position += self._offset
+        elif whence != SEEK_SET:
+            fail(errno.EINVAL)
+        if position < 0:
+            fail(errno.EINVAL)
+        self._offset = position
+        return position
+
+    def stat(self) -> Stat:
+        """Tell about the inode."""
+        return self._inode.stat(self.location[1])
+
+
+class Link(ProcInode):
+    """An ordinary symbolic link."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, superblock: Proc, target: str) -> None:
+        """Say something."""
+        super().__init__(superblock, S_IFLNK | 0o777)
+        self.target = target
+
+    def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
+        """Return what it says."""
+        return self.target
+
+
+class Self(Link):
+    """``/proc/self``: the reader's own directory; ENOENT if the namespace does not know the reader."""
+
+    __slots__ = ()
+
+    def __init__(self, superblock: Proc) -> None:
+        """Say nothing but to a reader."""
+        super().__init__(superblock, "")
+
+    def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
+        """Return the reader's pid."""
+        pid = self.superblock.pids.number(task) if task else 0
+        return str(pid) if pid else fail(errno.ENOENT)
+
+
+class MagicLink(ProcInode):
+    """A link that leads to a place, not along a path. Only for the task's own user, and root (EACCES)."""
+
+    __slots__ = ("subject",)
+
+    def __init__(self, superblock: Proc, subject: "Task", ino: int, mode: int = 0o777) -> None:
+        """Tell of a task."""
+        super().__init__(superblock, S_IFLNK | mode, subject, ino)
+        self.subject = subject
+
+    def place(self, task: "Task") -> "Location":
+        """Return where it leads."""
+        fail(errno.ENOENT)
+
+    def follow(self, task: "Task") -> "tuple[Mount, Dentry] | None":
+        """Return where it leads, if the task may go there."""
+        _require_access(task, self.subject)
+        return self.place(task)
+
+    def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
+        """Return the path of the place as the reader sees it."""
+        reader = task or self.superblock.kernel.host
+        _require_access(reader, self.subject)
+        place = self.place(reader)
+        path = path_of(reader, place) or place.dentry.path()
+        gone = place.inode.dead or not place.inode.nlink
+        return path + " (deleted)" if gone else path
+
+
+def _require_access(task: "Task", subject: "Task") -> None:
+    """Raise EACCES unless one task may look into another (ptrace(2), "Ptrace access mode checking")."""
+    if task is not subject and not may_signal(task, subject):
+        fail(errno.EACCES)
+
+
+class PlaceLink(MagicLink):
+    """``cwd``, ``root`` or ``exe``; ENOENT for a zombie, and for the exe of what never called execve."""
+
+    __slots__ = ("_find",)
+
+    def __init__(
+        self, superblock: Proc, subject: "Task", ino: int, find: "Callable[[Task], tuple[Mount, Dentry] | None]"
+    ) -> None:
+        """Take a function that finds the place in the task."""
+        super().__init__(superblock, subject, ino)
+        self._find = find
+
+    def place(self, task: "Task") -> "Location":
+        """Return where it leads."""
+        place = self._find(self.subject) if self.subject.alive else None
+        return Location(*place) if place else fail(errno.ENOENT)
+
+
+PLACES: Final[dict[str, "Callable[[Task], tuple[Mount, Dentry] | None]"]] = {
+    "cwd": lambda task: task.fs.cwd,
+    "root": lambda task: task.fs.root,
+    "exe": lambda task: task.exe,
+}
+
+
+class DescriptorLink(MagicLink):
+    """``/proc/PID/fd/N``: opening it opens the same inode anew; a pipe's other end is reached in this way too."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, superblock: Proc, subject: "Task", ino: int, mode: int, file: OpenFile) -> None:
+        """Lead to what an open file is of."""
+        super().__init__(superblock, subject, ino, mode)
+        self._file = file
+
+    def place(self, task: "Task") -> "Location":
+        """Return where the file was opened, or a nameless place for a pipe."""
+        file = self._file
+        location = getattr(file, "location", None)
+        if location is not None:
+            return Location(*location)
+        if isinstance(file, PipeEnd):
+            return _nameless(task, PipeInode(self.superblock, file.pipe, file.stat()))
+        fail(errno.ENXIO)
+
+    def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
+        """Return the path, or ``pipe:[inode number]``."""
+        if isinstance(self._file, PipeEnd) and self._file.location is None:
+            return f"pipe:[{self._file.stat().st_ino}]"
+        return super().readlink(dentry, task)
+
+
+class NamespaceLink(MagicLink):
+    """``/proc/PID/ns/KIND``: reads ``uts:[4026531838]``; opened, it is a hold on the namespace, for setns."""
+
+    __slots__ = ("_kind", "_namespace")
+
+    def __init__(self, superblock: Proc, subject: "Task", ino: int, name: str) -> None:
+        """Lead to a task's namespace."""
+        super().__init__(superblock, subject, ino)
+        self._kind = name.partition("_")[0]
+        self._namespace = subject.ns.of_kind(name)
+
+    def place(self, task: "Task") -> "Location":
+        """Return a nameless place for the namespace."""
+        return _nameless(task, NamespaceInode(self.superblock, self._kind, self._namespace))
+
+    def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
+        """Return the kind and the number: equal numbers are the same namespace."""
+        _require_access(task or self.superblock.kernel.host, self.subject)
+        return f"{self._kind}:[{self._namespace.id}]"
+
+
+def _nameless(task: "Task", inode: Inode) -> "Location":
+    """Return a place that no path leads to."""
+    return Location(task.fs.root.mount, Dentry("", None, inode, inode.superblock))
+
+
+class NamespaceInode(ProcInode):
+    """A namespace as a file (nsfs)."""
+
+    __slots__ = ("_kind", "_namespace")
+
+    def __init__(self, superblock: Proc, kind: str, namespace: Namespace) -> None:
+        """Have the namespace's number."""
+        super().__init__(superblock, S_IFREG | 0o444, ino=namespace.id)
+        self._kind, self._namespace = kind, namespace
+
+    def stat(self, dentry: Dentry) -> Stat:
+        """Tell the number, on a device of its own."""
+        return Stat(st_mode=self.mode, st_ino=self.ino, st_dev=NSFS, st_nlink=1, st_uid=0, st_gid=0, st_size=0)
+
+    def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
+        """Take a hold on the namespace."""
+        return NamespaceFile(self._kind, self._namespace, self.stat(location[1]), flags)
+
+
+class PipeInode(ProcInode):
+    """A pipe as a file (pipefs), for who opens it once more through ``/proc/PID/fd``."""
+
+    __slots__ = ("_stat",)
+
+    def __init__(self, superblock: Proc, pipe: Pipe, stat: Stat) -> None:
+        """Be the inode of a pipe."""
+        super().__init__(superblock, S_IFIFO | 0o600, ino=stat.st_ino)
+        self.mapping = pipe
+        self.uid, self.gid = stat.st_uid, stat.st_gid
+        self._stat = stat
+
+    def stat(self, dentry: Dentry) -> Stat:
+        """Tell what fstat tells."""
+        return self._stat
+
+    def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
+        """Open one more end."""
+        return open_fifo(task, self, location, flags)

@@ -1,0 +1,222 @@
+"""What the files of proc say, in the formats of proc(5). Each function takes a :class:`View` and returns the text."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from minidocker.linux import SIG_IGN
+from minidocker.sim.path import Location, path_of
+
+if TYPE_CHECKING:
+    from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.mount import Mount
+    from minidocker.sim.namespaces import PidNamespace
+    from minidocker.sim.task import Task
+
+#: Clock ticks a second (sysconf(_SC_CLK_TCK)).
+TICKS: Final = 100
+#: Root's capabilities, all that Linux 6 knows (capabilities(7)).
+ALL_CAPABILITIES: Final = (1 << 41) - 1
+STATES: Final = {"R": "R (running)", "S": "S (sleeping)", "T": "T (stopped)", "Z": "Z (zombie)"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Who looks (reader) at what (subject, a task) through which PID namespace: that of the proc mount."""
+
+    reader: "Task"
+    subject: "Task"
+    pids: "PidNamespace"
+
+    @property
+    def kernel(self) -> "SimKernel":
+        """The kernel."""
+        return self.reader.kernel
+
+
+def state(task: "Task") -> str:
+    """Return a task's state as ps shows it: R, S, T or Z."""
+    if not task.alive:
+        return "Z"
+    if task.signals.stopped:
+        return "T"
+    return "S" if task.wait is not None and not task.queued else "R"
+
+
+def _parent_pid(view: View) -> int:
+    parent = view.subject.parent
+    return view.pids.number(parent) if parent else 0
+
+
+def _group(view: View) -> int:
+    """Return the process group and session: all tasks are in the host's, which reads 0 where that is out of sight."""
+    return view.pids.number(view.kernel.host)
+
+
+def stat(view: View) -> str:
+    """Return ``/proc/PID/stat``: 52 fields, of which what is not counted here is 0."""
+    task = view.subject
+    start = (task.started_ns - view.kernel.profile.boot_ns) * TICKS // 1_000_000_000
+    group = _group(view)
+    head = f"{view.pids.number(task)} ({task.name}) {state(task)} {_parent_pid(view)} {group} {group} 0 -1 0"
+    times = "0 0 0 0 0 0 0 0 20 0 1 0"
+    exit_code = task.status or 0
+    return f"{head} {times} {max(0, start)} " + "0 " * 29 + f"{exit_code}\n"
+
+
+def status(view: View) -> str:
+    """Return ``/proc/PID/status``: name, state, ids, and pids in each namespace from the reader's inwards."""
+    task, creds = view.subject, view.subject.creds
+    pid = view.pids.number(task)
+    signals = task.signals
+    rows: list[tuple[str, object]] = [
+        ("Name", task.name),
+        ("Umask", f"{task.fs.umask:04o}"),
+        ("State", STATES[state(task)]),
+        ("Tgid", pid),
+        ("Ngid", 0),
+        ("Pid", pid),
+        ("PPid", _parent_pid(view)),
+        ("TracerPid", 0),
+        ("Uid", f"{creds.uid}\t{creds.euid}\t{creds.suid}\t{creds.euid}"),
+        ("Gid", f"{creds.gid}\t{creds.egid}\t{creds.sgid}\t{creds.egid}"),
+        ("FDSize", max(64, 1 << max(task.files.files, default=0).bit_length())),
+        ("Groups", " ".join(map(str, creds.groups))),
+        ("NStgid", _inwards(view)),
+        ("NSpid", _inwards(view)),
+        ("Threads", 1),
+        ("SigPnd", _mask(signals.pending)),
+        ("SigBlk", _mask(set())),
+        ("SigIgn", _mask({number for number, handler in signals.handlers.items() if handler == SIG_IGN})),
+        ("SigCgt", _mask({number for number, handler in signals.handlers.items() if callable(handler)})),
+        ("CapInh", f"{0:016x}"),
+        ("CapPrm", f"{ALL_CAPABILITIES if creds.suid == 0 or creds.uid == 0 else 0:016x}"),
+        ("CapEff", f"{ALL_CAPABILITIES if creds.privileged else 0:016x}"),
+        ("CapBnd", f"{ALL_CAPABILITIES:016x}"),
+        ("CapAmb", f"{0:016x}"),
+    ]
+    return "".join(f"{name}:\t{value}\n" for name, value in rows)
+
+
+def _inwards(view: View) -> str:
+    numbers = [space.number(view.subject) for space in view.subject.ns.pid.around() if space.level >= view.pids.level]
+    return "\t".join(map(str, reversed(numbers)))
+
+
+def _mask(signals: set[int]) -> str:
+    return f"{sum(1 << number - 1 for number in signals):016x}"
+
+
+def _strings(texts: list[str]) -> str:
+    return "".join(text + "\0" for text in texts)
+
+
+def cmdline(view: View) -> str:
+    """Return ``/proc/PID/cmdline``: the arguments, each ended by a zero byte; nothing for a zombie."""
+    return _strings(view.subject.argv) if view.subject.alive else ""
+
+
+def environ(view: View) -> str:
+    """Return ``/proc/PID/environ``: what execve was given, each ended by a zero byte."""
+    return _strings([f"{name}={value}" for name, value in view.subject.environ.items()]) if view.subject.alive else ""
+
+
+def comm(view: View) -> str:
+    """Return ``/proc/PID/comm``: the program's name."""
+    return view.subject.name + "\n"
+
+
+def _escape(text: str) -> str:
+    """Write what would break a line of fields in octal, as seq_path() does."""
+    for character in "\\ \t\n":
+        text = text.replace(character, f"\\{ord(character):03o}")
+    return text
+
+
+def _visible(view: View) -> "list[tuple[Mount, str]]":
+    """Return the mounts of the subject's namespace that lie below its root, with their mount points seen from there."""
+    mounts = view.subject.ns.mnt.mounts() if view.subject.alive else []
+    places = [(mount, path_of(view.subject, Location(mount, mount.root))) for mount in mounts]
+    return [(mount, path) for mount, path in places if path is not None]
+
+
+def mounts(view: View) -> str:
+    """Return ``/proc/PID/mounts``, in the format of fstab(5)."""
+    lines = []
+    for mount, path in _visible(view):
+        fields = (_escape(mount.superblock.source), _escape(path), mount.superblock.fstype, ",".join(mount.options()))
+        lines.append(" ".join(fields) + " 0 0\n")
+    return "".join(lines)
+
+
+def mountinfo(view: View) -> str:
+    """Return ``/proc/PID/mountinfo``: ids, device, root within the file system, mount point, options, propagation."""
+    return "".join(_mountinfo_line(mount, path) for mount, path in _visible(view))
+
+
+def _mountinfo_line(mount: "Mount", path: str) -> str:
+    block = mount.superblock
+    own = [option for option in mount.options() if option not in block.options()]
+    ids = f"{mount.id} {mount.parent.id if mount.parent else mount.id} {block.device >> 8}:{block.device & 0xFF}"
+    places = f"{_escape(mount.root.path())} {_escape(path)} {','.join(own)}"
+    peers = [f"shared:{mount.group.id}"] if mount.group else []
+    peers += [f"master:{mount.master.id}"] if mount.master else []
+    whole = ",".join(["ro" if block.readonly else "rw", *block.options()])
+    return f"{ids} {places} {''.join(peer + ' ' for peer in peers)}- {block.fstype} {_escape(block.source)} {whole}\n"
+
+
+def uptime(view: View) -> str:
+    """Return ``/proc/uptime``: seconds since the start, and 0.00 for the idle ones, which are not counted."""
+    seconds = (view.kernel.clock.now_ns() - view.kernel.profile.boot_ns) / 1e9
+    return f"{seconds:.2f} 0.00\n"
+
+
+def version(view: View) -> str:
+    """Return ``/proc/version``."""
+    return f"Linux version {view.kernel.profile.release} (minidocker, simulated in Python) #1\n"
+
+
+def hostname(view: View) -> str:
+    """Return ``/proc/sys/kernel/hostname``: that of the reader's UTS namespace."""
+    return view.reader.ns.uts.hostname + "\n"
+
+
+def ostype(view: View) -> str:
+    """Return ``/proc/sys/kernel/ostype``."""
+    return "Linux\n"
+
+
+def osrelease(view: View) -> str:
+    """Return ``/proc/sys/kernel/osrelease``."""
+    return view.kernel.profile.release + "\n"
+
+
+def meminfo(view: View) -> str:
+    """Return ``/proc/meminfo``: the memory is what the disk, a tmpfs, is made of; nothing else takes any."""
+    total = view.kernel.profile.disk_bytes >> 10
+    root = view.kernel.host.fs.root.mount.superblock
+    free = getattr(root, "free_pages", total >> 2) << 2
+    return f"MemTotal:{total:>15} kB\nMemFree:{free:>16} kB\nMemAvailable:{free:>11} kB\n"
+
+
+Text = Callable[[View], str]
+
+#: The files of ``/proc/PID``, with their modes.
+OF_TASK: Final[dict[str, tuple[int, Text]]] = {
+    "stat": (0o444, stat),
+    "status": (0o444, status),
+    "cmdline": (0o444, cmdline),
+    "comm": (0o644, comm),
+    "mounts": (0o444, mounts),
+    "mountinfo": (0o444, mountinfo),
+    "environ": (0o400, environ),
+}
+#: The files of the system, with their modes.
+OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
+    "uptime": (0o444, uptime),
+    "version": (0o444, version),
+    "meminfo": (0o444, meminfo),
+    "sys/kernel/hostname": (0o644, hostname),
+    "sys/kernel/ostype": (0o444, ostype),
+    "sys/kernel/osrelease": (0o444, osrelease),
+}

@@ -1,0 +1,173 @@
+"""The scheduler: whose turn it is. Tasks are coroutines; each call they make arrives here as a Trap.
+
+First come, first served: a task runs until it must wait, or has made ``SLICE`` calls. One that must wait is parked in the
+wait queues of what it waits for, and makes its call again when it is woken. When all wait, the clock passes to the next
+timer. Nothing here depends on chance or on the hour (but by a WallClock), so the same programs give the same trace.
+"""
+
+import traceback
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from minidocker.linux import SIGABRT
+from minidocker.sim.clock import Clock
+from minidocker.sim.signals import Fate, deliver
+from minidocker.sim.task import Wait
+from minidocker.sim.tasks import end
+from minidocker.system import Trap
+
+if TYPE_CHECKING:
+    from minidocker.sim.task import Task
+
+#: How many calls a task makes before it is another's turn.
+SLICE: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """A program that ended by an exception of Python's: which task it was, and the traceback."""
+
+    task: str
+    name: str
+    text: str
+
+
+class Scheduler:
+    """The run queue and the timers of one kernel."""
+
+    __slots__ = ("_numbers", "_queue", "_timers", "clock", "crashes")
+
+    def __init__(self, clock: Clock) -> None:
+        """Start with nobody."""
+        self.clock = clock
+        self.crashes: list[Crash] = []
+        self._queue: deque[Task] = deque()
+        self._timers: list[tuple[int, int, Task, Wait]] = []
+        self._numbers = count()
+
+    def next_number(self) -> int:
+        """Return a number that was not returned before: pipes take their inode numbers from here."""
+        return next(self._numbers)
+
+    def ready(self, task: "Task") -> None:
+        """Let a task have a turn: a new one, or one that was woken or sent a signal."""
+        if task.queued or task.coroutine is None:
+            return
+        if task.wait is not None:
+            for queue in task.wait.queues:
+                if task in queue.tasks:
+                    queue.tasks.remove(task)
+        task.queued = True
+        self._queue.append(task)
+
+    def run(self, enough: Callable[[], bool], deadline_ns: int | None = None, grace_ns: int = 0) -> None:
+        """Give turns until there is enough, nobody can ever go on, or the deadline has passed (None: no deadline).
+
+        Those who never wait may run for a grace beyond the deadline, so that a deadline of now lets them run too.
+        """
+        while not enough():
+            if self._queue:
+                if deadline_ns is not None and self.clock.now_ns() > deadline_ns + grace_ns:
+                    return
+                self._turn(self._queue.popleft())
+            elif not self._pass_to_timer(deadline_ns):
+                if deadline_ns is not None:
+                    self.clock.idle_until(deadline_ns)
+                return
+
+    def _pass_to_timer(self, deadline_ns: int | None) -> bool:
+        """Let time pass to the first timer and wake its task; False if there is none before the deadline."""
+        while self._timers:
+            until_ns, _, task, wait = self._timers[0]
+            if deadline_ns is not None and until_ns > deadline_ns:
+                return False
+            heappop(self._timers)
+            if task.wait is wait and not task.queued and task.alive:
+                self.clock.pass_until(until_ns)
+                self.ready(task)
+                return True
+        return False
+
+    def _turn(self, task: "Task") -> None:
+        """Let one task run until it waits, ends, is stopped, or its slice is over."""
+        task.queued = False
+        coroutine = task.coroutine
+        if coroutine is None:
+            return
+        try:
+            for _ in range(SLICE):
+                if task.signals.pending or task.signals.stopped:
+                    fate = deliver(task, end)
+                    if fate is not Fate.GOES_ON:
+                        return
+                if task.trap is None:
+                    task.trap = _resume(coroutine, task.answer)
+                self._call(task, task.trap)
+                if task.coroutine is not coroutine:  # it ended, or became another program
+                    coroutine, task.answer = task.coroutine, None
+                    if coroutine is None:
+                        return
+        except Wait as wait:
+            self._park(task, wait)
+            return
+        except BaseException as error:
+            self._crash(task, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        self.ready(task)
+
+    def _call(self, task: "Task", trap: Trap) -> None:
+        """Perform a task's call and keep the answer for its program. Wait passes through."""
+        self.clock.tick()
+        try:
+            task.answer = task.kernel.perform(task, trap.name, trap.args, trap.kwargs)
+        except Wait:
+            raise
+        except Exception as error:  # noqa: BLE001  an OSError, or the caller's mistake: its program shall see it
+            task.answer = _Raise(error)
+        task.trap = task.wait = None
+
+    def _park(self, task: "Task", wait: Wait) -> None:
+        task.wait = wait
+        for queue in wait.queues:
+            queue.tasks.append(task)
+        if wait.until_ns is not None:
+            heappush(self._timers, (wait.until_ns, next(self._numbers), task, wait))
+
+    def _crash(self, task: "Task", error: BaseException) -> None:
+        """End a task whose program raised: as by abort(3), with the traceback on its standard error."""
+        text = "".join(traceback.format_exception(error))
+        self.crashes.append(Crash(task=task.line, name=task.name, text=text))
+        task.trap = task.wait = None
+        try:
+            task.kernel.perform(task, "write", (2, text.encode()), {})
+        except (OSError, Wait):
+            pass  # nobody can be told
+        if task.alive:
+            end(task, SIGABRT)
+
+
+class _Raise:
+    """An exception on its way into a program."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _resume(coroutine: Coroutine[Any, Any, int], answer: Any) -> Trap:
+    """Let a program go on with the answer to its last call, and return its next call; returning is exit(2)."""
+    try:
+        trap = coroutine.throw(answer.error) if type(answer) is _Raise else coroutine.send(answer)
+    except StopIteration as stop:
+        return Trap("exit", (stop.value or 0,))
+    if type(trap) is not Trap:
+        message = f"a program may only await system calls, not {trap!r}"
+        raise TypeError(message)
+    return trap

@@ -1,0 +1,202 @@
+"""tmpfs: a file system in memory (tmpfs(5)). The root of the simulated host is one too.
+
+Its tree of dentries *is* its contents, as in Linux: what isn't in the cache doesn't exist.
+"""
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from minidocker.linux import S_IFDIR, S_IFMT, fail, strerror
+from minidocker.sim.dentry import Dentry
+from minidocker.sim.inode import Change, HeldInode, SuperBlock
+from minidocker.sim.permission import new_owner
+from minidocker.sim.regular import open_inode
+
+if TYPE_CHECKING:
+    from minidocker.sim.credentials import Credentials
+    from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.mount import Mount
+    from minidocker.sim.open_file import OpenFile
+    from minidocker.sim.task import Task
+
+PAGE: Final = 4096
+_UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+#: How many bytes a name adds to st_size of its directory (BOGO_DIRENT_SIZE in mm/shmem.c).
+_NAME_SIZE: Final = 20
+
+
+def pages(size: int) -> int:
+    """Return how many pages so many bytes take."""
+    return (size + PAGE - 1) // PAGE
+
+
+class Tmpfs(SuperBlock):
+    """One tmpfs. ``free_pages`` is what ``size=`` left; data beyond it is ENOSPC."""
+
+    def __init__(self, kernel: "SimKernel", *, source: str = "tmpfs", size: int | None = None, mode: int = 0o1777) -> None:
+        """Make an empty one; size in bytes."""
+        super().__init__(kernel, "tmpfs", source=source)
+        self.size = kernel.profile.disk_bytes if size is None else size
+        self.free_pages = pages(self.size)
+        self.shown: list[str] = []
+        self.root = Dentry("", None, TmpfsInode(self, S_IFDIR | mode, 0, 0), self)
+
+    def options(self) -> list[str]:
+        """Return ``size=…`` and ``mode=…`` as they were given."""
+        return self.shown
+
+    def take(self, before: int, after: int) -> None:
+        """Account for data that grows or shrinks; ENOSPC if it doesn't fit."""
+        more = pages(after) - pages(before)
+        if more > self.free_pages:
+            fail(errno.ENOSPC)
+        self.free_pages -= more
+
+
+def mount_tmpfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:  # noqa: FBT001  a Factory
+    """Make a tmpfs by mount(2)'s data: ``size=`` bytes (k, m, g, %) and ``mode=`` octal; EINVAL for all else."""
+    size, mode, shown = None, 0o1777, []
+    for option in filter(None, data.split(",")):
+        key, _, value = option.partition("=")
+        if key == "size":
+            size = _parse_size(value, task.kernel.profile.disk_bytes)
+            shown.append(f"size={size >> 10}k")
+        elif key == "mode" and value:
+            mode = _parse_number(value, 8) & 0o7777
+            shown.append(f"mode={mode:o}")
+        else:
+            raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: tmpfs: unknown parameter '{key}'")
+    tmpfs = Tmpfs(task.kernel, source=source or "none", size=size, mode=mode)
+    tmpfs.shown = shown
+    return tmpfs
+
+
+def _parse_size(text: str, whole: int) -> int:
+    if text.endswith("%"):
+        return whole * _parse_number(text[:-1], 10) // 100
+    unit = _UNITS.get(text[-1:].lower(), 1)
+    size = _parse_number(text[:-1] if unit > 1 else text, 10) * unit
+    return pages(size) * PAGE
+
+
+def _parse_number(text: str, base: int) -> int:
+    try:
+        return int(text, base)
+    except ValueError:
+        fail(errno.EINVAL)
+
+
+class TmpfsInode(HeldInode):
+    """An inode of a tmpfs."""
+
+    __slots__ = ()
+
+    superblock: Tmpfs
+
+    def __del__(self) -> None:
+        """Give the pages back: there is no name and no descriptor any more."""
+        if self.data:
+            self.superblock.free_pages += pages(len(self.data))
+
+    def stat_size(self, dentry: Dentry) -> int:
+        """Return st_size: a directory's grows with its names."""
+        return len(dentry.children) * _NAME_SIZE if self.is_dir else self.size
+
+    def names(self, dentry: Dentry) -> list[str]:
+        """Return the names in this directory."""
+        return list(dentry.children)
+
+    def make(self, dentry: Dentry, mode: int, creds: "Credentials", *, rdev: int = 0, target: str = "") -> None:
+        """Make an inode of the type in mode (create, mkdir, mknod, symlink)."""
+        mode, uid, gid = new_owner(creds, self, mode)
+        dentry.instantiate(TmpfsInode(self.superblock, mode, uid, gid, rdev=rdev, target=target))
+        if mode & S_IFMT == S_IFDIR:
+            self.nlink += 1
+        self.touch()
+
+    def link(self, old: Dentry, new: Dentry) -> None:
+        """Give old's inode one more name in this directory."""
+        inode = _inode(old)
+        inode.nlink += 1
+        new.instantiate(inode)
+        inode.change(old, Change())
+        self.touch()
+
+    def unlink(self, dentry: Dentry) -> None:
+        """Remove a name; the data goes with the last name and the last descriptor."""
+        inode = _inode(dentry)
+        dentry.drop()
+        inode.nlink -= 1
+        inode.change(dentry, Change())
+        self.touch()
+
+    def rmdir(self, dentry: Dentry) -> None:
+        """Remove an empty directory; ENOTEMPTY."""
+        if any(child.inode for child in dentry.children.values()):
+            fail(errno.ENOTEMPTY)
+        inode = _inode(dentry)
+        dentry.drop()
+        inode.nlink = 0
+        inode.dead = True
+        self.nlink -= 1
+        self.touch()
+
+    def rename(self, old: Dentry, new: Dentry) -> None:
+        """Move a name of this directory, replacing what is at the new place; ENOTEMPTY."""
+        target = new.parent.inode
+        assert isinstance(target, TmpfsInode)
+        if new.inode is not None:
+            target.rmdir(new) if new.inode.is_dir else target.unlink(new)
+        inode = _inode(old)
+        if inode.is_dir:
+            self.nlink -= 1
+            target.nlink += 1
+        old.move(new)
+        inode.change(old, Change())
+        self.touch()
+        target.touch()
+
+    def exchange(self, one: Dentry, other: Dentry) -> None:
+        """Let two names take each other's place (RENAME_EXCHANGE); overlayfs puts whiteouts for directories so."""
+        target = other.parent.inode
+        assert isinstance(target, TmpfsInode)
+        difference = _inode(one).is_dir - _inode(other).is_dir
+        self.nlink -= difference
+        target.nlink += difference
+        one.exchange(other)
+        self.touch()
+        target.touch()
+
+    def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> "OpenFile":
+        """Open a file or directory, or the driver of a device or fifo."""
+        return open_inode(task, self, location, flags)
+
+    def write_at(self, offset: int, data: bytes) -> int:
+        """Write into the data; a gap before it is zeros. What doesn't fit is not written; ENOSPC if nothing does."""
+        held = self.data
+        end = offset + len(data)
+        if end > len(held):
+            room = (pages(len(held)) + self.superblock.free_pages) * PAGE
+            if end > room:
+                data = data[: max(0, room - offset)]
+                end = offset + len(data)
+                if not data:
+                    fail(errno.ENOSPC)
+            self.superblock.take(len(held), end)
+            if offset > len(held):
+                held.extend(bytes(offset - len(held)))
+        held[offset:end] = data
+        self.touch()
+        return len(data)
+
+    def resize(self, size: int) -> None:
+        """Cut the data, or fill it up with zeros; ENOSPC."""
+        self.superblock.take(len(self.data), size)
+        super().resize(size)
+
+
+def _inode(dentry: Dentry) -> TmpfsInode:
+    assert isinstance(dentry.inode, TmpfsInode)
+    return dentry.inode
+
+

@@ -1,0 +1,131 @@
+"""Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2); what each name space asks is xattr(7)."""
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from minidocker.linux import S_IFDIR, S_IFREG, XATTR_CREATE, XATTR_REPLACE, fail
+from minidocker.sim.mount import want_write
+from minidocker.sim.path import lookup
+from minidocker.sim.permission import MAY_READ, MAY_WRITE, S_ISVTX, owns, require
+
+if TYPE_CHECKING:
+    from minidocker.sim.inode import Inode
+    from minidocker.sim.task import Task
+
+#: The name spaces that file systems here have (system.*, access control lists, is not modelled: EOPNOTSUPP).
+NAMESPACES: Final = ("user.", "trusted.", "security.")
+NAME_MAX: Final = 255
+SIZE_MAX: Final = 65536
+
+
+def _check_name(name: str) -> None:
+    """Refuse an empty or too long name (ERANGE)."""
+    if not 0 < len(name.encode("utf-8", "surrogateescape")) <= NAME_MAX:
+        fail(errno.ERANGE)
+
+
+def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
+    """Ask whether an attribute may be used so (xattr_permission): trusted.* by root, user.* on files and directories."""
+    refusal = errno.EPERM if mask & MAY_WRITE else errno.ENODATA
+    if name.startswith("security."):
+        if mask & MAY_WRITE and not task.creds.privileged:
+            fail(errno.EPERM)
+        return
+    if name.startswith("system."):
+        return
+    if name.startswith("trusted."):
+        if not task.creds.privileged:
+            fail(refusal)
+        return
+    if name.startswith("user."):
+        if inode.kind not in (S_IFREG, S_IFDIR):
+            fail(refusal)
+        if inode.is_dir and inode.mode & S_ISVTX and mask & MAY_WRITE and not owns(task.creds, inode):
+            fail(errno.EPERM)
+    require(task.creds, inode, mask)
+
+
+def _check_namespace(name: str) -> None:
+    """Refuse what no file system handles (EOPNOTSUPP), and a name space without a name (EINVAL)."""
+    prefix = next((space for space in NAMESPACES if name.startswith(space)), None)
+    if prefix is None:
+        fail(errno.EOPNOTSUPP)
+    if name == prefix:
+        fail(errno.EINVAL)
+
+
+def _set(task: "Task", path: str, name: str, value: bytes, flags: int, *, follow: bool) -> None:
+    if flags & ~(XATTR_CREATE | XATTR_REPLACE):
+        fail(errno.EINVAL)
+    _check_name(name)
+    if len(value) > SIZE_MAX:
+        fail(errno.E2BIG)
+    location = lookup(task, path, follow=follow)
+    inode = location.inode
+    want_write(location.mount)
+    _may(task, inode, name, MAY_WRITE)
+    _check_namespace(name)
+    inode.set_xattr(location.dentry, name, bytes(value), flags)
+
+
+def _get(task: "Task", path: str, name: str, *, follow: bool) -> bytes:
+    _check_name(name)
+    inode = lookup(task, path, follow=follow).inode
+    _may(task, inode, name, MAY_READ)
+    _check_namespace(name)
+    return inode.get_xattr(name)
+
+
+def _list(task: "Task", path: str, *, follow: bool) -> list[str]:
+    names = lookup(task, path, follow=follow).inode.list_xattrs()
+    return [name for name in names if task.creds.privileged or not name.startswith("trusted.")]
+
+
+def _remove(task: "Task", path: str, name: str, *, follow: bool) -> None:
+    _check_name(name)
+    location = lookup(task, path, follow=follow)
+    inode = location.inode
+    want_write(location.mount)
+    _may(task, inode, name, MAY_WRITE)
+    _check_namespace(name)
+    inode.remove_xattr(location.dentry, name)
+
+
+def sys_setxattr(task: "Task", path: str, attribute: str, value: bytes, flags: int = 0) -> None:
+    """Set an extended attribute (setxattr(2))."""
+    _set(task, path, attribute, value, flags, follow=True)
+
+
+def sys_lsetxattr(task: "Task", path: str, attribute: str, value: bytes, flags: int = 0) -> None:
+    """Set an extended attribute, of a symlink itself (lsetxattr(2))."""
+    _set(task, path, attribute, value, flags, follow=False)
+
+
+def sys_getxattr(task: "Task", path: str, attribute: str) -> bytes:
+    """Return an extended attribute (getxattr(2)); ENODATA if there is none."""
+    return _get(task, path, attribute, follow=True)
+
+
+def sys_lgetxattr(task: "Task", path: str, attribute: str) -> bytes:
+    """Return an extended attribute, of a symlink itself (lgetxattr(2))."""
+    return _get(task, path, attribute, follow=False)
+
+
+def sys_listxattr(task: "Task", path: str) -> list[str]:
+    """Return the names of the extended attributes (listxattr(2))."""
+    return _list(task, path, follow=True)
+
+
+def sys_llistxattr(task: "Task", path: str) -> list[str]:
+    """Return the names of the extended attributes, of a symlink itself (llistxattr(2))."""
+    return _list(task, path, follow=False)
+
+
+def sys_removexattr(task: "Task", path: str, attribute: str) -> None:
+    """Remove an extended attribute (removexattr(2)); ENODATA if there is none."""
+    _remove(task, path, attribute, follow=True)
+
+
+def sys_lremovexattr(task: "Task", path: str, attribute: str) -> None:
+    """Remove an extended attribute, of a symlink itself (lremovexattr(2))."""
+    _remove(task, path, attribute, follow=False)

@@ -1,0 +1,86 @@
+"""Reading tar archives strictly: Python's tarfile, with Docker's complaints where tarfile would only stop reading."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from minidocker.errors import EngineError, InvalidArchive
+
+#: What tarfile raises on bytes that are no tar archive: its own errors, and what parsing a wild number or name gives.
+BROKEN: Final = (
+    tarfile.TarError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, EOFError, RecursionError,
+)  # fmt: skip
+
+#: A compressed stream's first bytes, and what it is called. Only gzip is read.
+MAGICS: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+
+_NANOSECONDS: Final = 1_000_000_000
+_TIME_MAX: Final = (1 << 63) - 1
+
+
+def members(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """Yield what a plain tar archive holds, in order; InvalidArchive if it is corrupt or cut short.
+
+    The stream may be moved between two members. An archive ends with a block of zeros or with the stream; where tarfile
+    takes a damaged header for the end, this does not.
+    """
+    try:
+        with tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
+            while (member := archive.next()) is not None:
+                yield member
+            end = archive.offset
+    except BROKEN as error:
+        raise broken(stream, error) from error
+    stream.seek(end)
+    block = stream.read(tarfile.BLOCKSIZE)
+    if block.strip(b"\0"):
+        raise invalid_header() if len(block) == tarfile.BLOCKSIZE else unexpected_end()
+
+
+def broken(stream: BinaryIO, error: Exception) -> EngineError:
+    """Return Go's complaint about a stream that tarfile could not read; an archive of no bytes at all is cut short."""
+    size = stream.seek(0, io.SEEK_END)
+    cut = size < tarfile.BLOCKSIZE or "unexpected end" in str(error) or isinstance(error, EOFError)
+    return unexpected_end() if cut else invalid_header()
+
+
+def invalid_header() -> EngineError:
+    """Return the error for bytes that are no tar header."""
+    return InvalidArchive(
+        "archive/tar: invalid tar header", hint="This is not a tar archive, or it was damaged on its way here."
+    )
+
+
+def unexpected_end() -> EngineError:
+    """Return the error for an archive that stops in the middle."""
+    return InvalidArchive(
+        "unexpected EOF", hint="The file ends in the middle of the archive: was it copied or downloaded completely?"
+    )
+
+
+def mtime_ns(member: tarfile.TarInfo) -> int:
+    """Return when an entry's data was last changed, in whole nanoseconds (a PAX header has more than a float can)."""
+    return _time_ns(member.pax_headers.get("mtime"), member.mtime)
+
+
+def atime_ns(member: tarfile.TarInfo) -> int:
+    """Return when an entry was last read: never before it was changed, as Docker sets it."""
+    text = member.pax_headers.get("atime")
+    changed = mtime_ns(member)
+    return changed if text is None else max(changed, _time_ns(text, 0))
+
+
+def _time_ns(text: str | None, seconds: float) -> int:
+    if text is None:
+        time = int(seconds) * _NANOSECONDS
+    else:
+        whole, _, fraction = text.partition(".")
+        sign = -1 if whole.startswith("-") else 1
+        time = int(whole or "0") * _NANOSECONDS + sign * int(fraction[:9].ljust(9, "0"))
+    return time if 0 <= time <= _TIME_MAX else 0
+
+
+def compression(head: bytes) -> str | None:
+    """Return the name of the compression that a stream's first bytes show, or None for a plain one."""
+    return next((name for magic, name in MAGICS.items() if head.startswith(magic)), None)

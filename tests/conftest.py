@@ -1,0 +1,95 @@
+"""How this suite treats what a machine may lack, and what it says at its end.
+
+A skip names the missing right. A run of the whole suite by root on Linux in which no test reached the real kernel is a
+failure: green would then say more than was tested.
+"""
+
+import os
+import sys
+from collections import Counter
+
+import pytest
+import rights
+
+REAL = ("kernel", "real")
+"""The property by which a report says that its test ran on this machine's kernel."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs on the real kernel: a test below tests/real, marked so, or of a case whose kernel is ``real``."""
+    for item in items:
+        if _is_real(item):
+            item.add_marker("real")
+            item.user_properties.append(REAL)
+
+
+def _is_real(item: pytest.Item) -> bool:
+    below = rights.ROOT / "tests" / "real" in item.path.parents
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    chosen = any(value in {"real", "both"} for value in map(str, values))
+    return below or chosen or item.get_closest_marker("real") is not None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs what this machine lacks; in CI fail it."""
+    for mark in item.iter_markers("needs"):
+        rights.require(*mark.args)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """In CI a test of the real kernel, of the browser or of Pyodide that skips in another way fails as well."""
+    report = yield
+    kinds = [kind for kind in ("real", "browser", "pyodide") if item.get_closest_marker(kind)]
+    if rights.CI and report.skipped and kinds and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"MINIDOCKER_CI=1, but this {kinds[0]} test skipped: {report.longrepr}"
+    return report
+
+
+def _reports(terminalreporter) -> list[pytest.TestReport]:
+    kinds = ("passed", "failed", "skipped", "xfailed")
+    reports = [report for kind in kinds for report in terminalreporter.getreports(kind)]
+    return [report for report in reports if isinstance(report, pytest.TestReport)]
+
+
+def _ran_real(terminalreporter) -> int:
+    """How many tests of the real kernel ran (their call, not a skip in set-up)."""
+    done = [report for report in _reports(terminalreporter) if report.when == "call" and not report.skipped]
+    return sum(REAL in map(tuple, report.user_properties) for report in done)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how much of the run was on the real kernel, and which right each skip wanted."""
+    terminalreporter.write_line(f"real kernel: {_ran_real(terminalreporter)} tests ran on this machine's kernel")
+    reasons = [report.longrepr[2] for report in _reports(terminalreporter) if report.skipped and _has_reason(report)]
+    wanted = Counter(reason.partition("needs ")[2].partition(":")[0] or "another reason" for reason in reasons)
+    for right, count in sorted(wanted.items()):
+        terminalreporter.write_line(f"skipped for want of {right}: {count}")
+
+
+def _has_reason(report: pytest.TestReport) -> bool:
+    return isinstance(report.longrepr, tuple)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a whole run by root on Linux in which nothing reached the real kernel."""
+    config = session.config
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    worker = hasattr(config, "workerinput")
+    if worker or reporter is None or exitstatus != 0 or not _is_whole(config) or rights.missing("root"):
+        return
+    if _ran_real(reporter) == 0:
+        reporter.write_line("ERROR: this is root on Linux, and no test ran on the real kernel", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether the run was narrowed neither by paths nor by -k, -m or --lf."""
+    narrowed = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
+    return config.args_source is not pytest.Config.ArgsSource.ARGS and not narrowed and not config.option.collectonly
+
+
+if sys.platform != "emscripten":
+    # A test that starts Python must start this one's packages, not those of a folder that the shell names.
+    os.environ.pop("PYTHONPATH", None)

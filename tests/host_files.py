@@ -1,0 +1,75 @@
+"""A port's files on this machine's disk, below one directory: enough of a kernel to unpack layers."""
+
+import os
+import posixpath
+from collections.abc import Callable
+from typing import Any
+
+from minidocker.kernel import Files
+
+#: The calls whose first argument, and those whose second one too, is a path.
+_ONE_PATH = frozenset({
+    "open", "stat", "lstat", "listdir", "mkdir", "rmdir", "unlink", "readlink", "chmod", "chown", "lchown", "mknod",
+    "utime", "truncate", "access", "chdir", "setxattr", "lsetxattr", "getxattr", "lgetxattr", "listxattr", "llistxattr",
+    "removexattr", "lremovexattr",
+})  # fmt: skip
+_TWO_PATHS = frozenset({"rename", "link"})
+
+
+class HostFiles(Files):
+    """Absolute paths begin at ``root``; relative ones at a working directory that is this object's own."""
+
+    def __init__(self, root: str) -> None:
+        """Work below root, which exists."""
+        self.root = root
+        self.cwd = "/"
+        self.calls: list[str] = []
+        self.fail: Callable[[str, tuple[Any, ...]], None] = lambda name, args: None
+
+    def geteuid(self) -> int:
+        """Return who runs the tests."""
+        return os.geteuid()
+
+    def getegid(self) -> int:
+        """Return who runs the tests."""
+        return os.getegid()
+
+    def job(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function on these files."""
+        return function(self, *args)
+
+    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Perform a call with os."""
+        self.calls.append(name)
+        self.fail(name, args)
+        if name in _ONE_PATH:
+            args = (self._host(args[0]), *args[1:])
+        elif name in _TWO_PATHS:
+            args = (self._host(args[0]), self._host(args[1]))
+        elif name == "symlink":
+            args = (args[0], self._host(args[1]))
+        own = getattr(self, f"_{name}", None)
+        return own(*args, **kwargs) if own else getattr(os, name)(*args, **kwargs)
+
+    def _host(self, path: str) -> str:
+        return self.root + posixpath.join(self.cwd, path)
+
+    def _chdir(self, path: str) -> None:
+        if not os.path.isdir(path):
+            raise NotADirectoryError(path)
+        self.cwd = path.removeprefix(self.root)
+
+    def _fchdir(self, fd: int) -> None:
+        self.cwd = os.readlink(f"/proc/self/fd/{fd}").removeprefix(os.path.realpath(self.root)) or "/"
+
+    def _mknod(self, path: str, mode: int, device: int) -> None:
+        os.mknod(path, mode, os.makedev(device >> 8, device & 0xFF))
+
+    def _utime(self, path: str, ns: tuple[int, int] | None, follow_symlinks: bool) -> None:  # noqa: FBT001
+        os.utime(path, ns=ns, follow_symlinks=follow_symlinks)
+
+    def _link(self, src: str, dst: str) -> None:
+        os.link(src, dst, follow_symlinks=False)
+
+    def _lsetxattr(self, path: str, attribute: str, value: bytes, flags: int) -> None:
+        os.setxattr(path, attribute, value, flags, follow_symlinks=False)

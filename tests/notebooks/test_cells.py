@@ -1,0 +1,30 @@
+"""Each notebook's cells run on the simulated kernel in this very Python, with no Linux below it in Pyodide."""
+
+import lessons
+import pytest
+
+pytest.importorskip("IPython", reason="needs the lab's packages: notebooks run in IPython")
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    for name, value in lessons.environ("sim").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(lessons.FOLDER)
+    config = Config()
+    config.HistoryManager.enabled = False  # no database, no thread
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance(config=config)
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", lessons.NOTEBOOKS, ids=[path.stem for path in lessons.NOTEBOOKS])
+def test_a_notebooks_cells_run(path, shell, capsys):
+    for text in lessons.code(path):
+        result = shell.run_cell(text)
+        if not result.success:
+            pytest.fail(f"{text}\n\n{capsys.readouterr().out[-3000:]}")
