@@ -5,14 +5,10 @@ import os
 import platform
 import sys
 
-from bench.measure import Row, table
+from bench.measure import MissingRightError, Row, table
 
-SUBJECTS = ["import_time"]
+SUBJECTS = ["import_time", "run_true", "reads", "load", "trace_at"]
 """The modules of this folder that have `rows()`, in the table's order."""
-
-
-class MissingRightError(Exception):
-    """This machine cannot measure a subject; the message names what it lacks."""
 
 
 def main(names: list[str]) -> int:

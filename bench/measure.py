@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 
+class MissingRightError(Exception):
+    """This machine cannot measure a subject; the message names what it lacks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One number of the table.
@@ -59,13 +63,18 @@ def alternate(*calls: Callable[[], object], times: int, warm: int = 1) -> tuple[
     return tuple(zip(*rounds, strict=True))
 
 
-def against(what: str, call: Callable[[], object], peer: str, peer_call: Callable[[], object], *, times: int,
-            at_most: float | None = None, warm: int = 1) -> Row:  # fmt: skip
-    """Measure a subject and its peer in turn; ``at_most`` is the ratio that is asked for."""
-    own, others = alternate(call, peer_call, times=times, warm=warm)
+def row(
+    what: str,
+    own: Sequence[float],
+    peer: str,
+    others: Sequence[float],
+    *,
+    at_most: float | None = None,
+) -> Row:
+    """Tell samples of a subject and of its peer; ``at_most`` is the ratio of the medians that is asked for."""
     holds = None if at_most is None else statistics.median(own) <= at_most * statistics.median(others)
     limit = "" if at_most is None else f"≤ {at_most:g}×"
-    return Row(what=what, seconds=own, peer=peer, peer_seconds=others, limit=limit, holds=holds)
+    return Row(what=what, seconds=tuple(own), peer=peer, peer_seconds=tuple(others), limit=limit, holds=holds)
 
 
 def within(what: str, samples: Sequence[float], *, at_most_s: float | None = None) -> Row:

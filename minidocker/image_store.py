@@ -73,7 +73,8 @@ class ImageStore:
         added: list[Digest] = []
         try:
             for one in archived:
-                added += self._add_layers(one)
+                for chain_id in self._add_layers(one):
+                    added.append(chain_id)  # noqa: PERF402  one by one: what was added before an error must be known
         except BaseException:
             self._drop_layers(reversed(added))
             raise

@@ -1,6 +1,7 @@
 """Recorder: listens to a kernel and an engine, and makes their news into the steps of a trace."""
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -15,6 +16,9 @@ HOST: Final = "0"
 
 #: What the kernel did inside one call is a set: it is always told in this order, then by path.
 _ORDER: Final = {"copy_up": 0, "whiteout": 1, "opaque": 2}
+
+#: An id of 64 digits is shown by its first twelve, as docker does.
+_ID: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 _NAMESPACES: Final = {linux.CLONE_NEWNS: "mnt", linux.CLONE_NEWPID: "pid", linux.CLONE_NEWUTS: "uts"}
 
@@ -131,7 +135,7 @@ class Recorder:
     ) -> None:
         made = [*self._changes(puts), *changes]
         self._state = apply(self._state, changes)
-        step = Step(index=len(self._steps), changes=tuple(made), **fields)
+        step = Step(index=len(self._steps), changes=tuple(made), **fields | {"text": _ID.sub(r"\1…", fields["text"])})
         self._steps.append(self._digested(step, self._digests.get(step.task, "")))
 
     def _changes(self, puts: Sequence[tuple[tuple[str, ...], Any]]) -> list[Change]:
@@ -245,10 +249,12 @@ class Tasks:
     def _umount2(self, event: SyscallEvent, state: State) -> list[Change]:
         table, target = self._table(event, state), self._absolute(event, event.args[0])
         mounts = state["mounts"].get(table[1], {})
+        if any(at.startswith(_OLD) for at in mounts) and target == "/":  # pivot_root(".", ".") has put the old root here
+            return [Change((*table, at), mounts[at], None) for at in sorted(mounts) if at.startswith(_OLD)]
         below = target.rstrip("/") + "/"
-        gone = [at for at in mounts if at == target or (event.args[1] & linux.MNT_DETACH and at.startswith(_OLD))]
-        gone += [at for at in mounts if event.args[1] & linux.MNT_DETACH and target != "/" and at.startswith(below)]
-        return [Change((*table, at), mounts[at], None) for at in sorted(set(gone))]
+        lazy = bool(event.args[1] & linux.MNT_DETACH)
+        gone = [at for at in mounts if at == target or (lazy and at.startswith(below))]
+        return [Change((*table, at), mounts[at], None) for at in sorted(gone)]
 
     def _pivot_root(self, event: SyscallEvent, state: State) -> list[Change]:
         table, new_root = self._table(event, state), self._absolute(event, event.args[0])

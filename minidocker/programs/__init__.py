@@ -11,7 +11,12 @@ from minidocker.system import Program
 MAGIC: Final = b"#!minidocker "
 
 #: Each program's name and the module of this package that has its ``main``.
-MODULES: Final[dict[str, str]] = {}
+MODULES: Final[dict[str, str]] = {
+    name: name
+    for name in (
+        "cat", "chmod", "echo", "false", "kill", "ls", "mkdir", "printf", "rm", "sh", "test", "touch", "true",
+    )
+} | {"[": "test", "ash": "sh"}  # fmt: skip
 
 
 def program_file(name: str) -> bytes:

@@ -3,22 +3,22 @@
 from minidocker.linux import S_IFDIR, S_IFLNK, S_IFMT
 from minidocker.programs import stdio
 from minidocker.programs.file_mode import UnknownMode, change_mode
-from minidocker.system import System
 from minidocker.programs.options import Usage, parse, refuse
+from minidocker.system import System
 
 SYNOPSIS = "[-Rf] MODE[,MODE]... FILE..."
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Change modes; a mode may begin with a minus, so options are what stands before it."""
-    words = [argv[0], *(f"a{word}" if _is_mode(word) else word for word in argv[1:])]
+    modes = [word for word in argv[1:] if _is_mode(word)][:1]
+    words = [word for word in argv if word not in modes]
     try:
         options = parse(words, "Rfvc")
-        if len(options.operands) < 2:
+        mode, *paths = [*modes, *options.operands] or [""]
+        if not paths:
             raise Usage
-        mode, *paths = options.operands
-        mask = await k.umask(0)
-        await k.umask(mask)
+        mask = await _umask(k, mode)
         change_mode(mode, 0, mask=mask)
     except Usage as usage:
         return await refuse(k, "chmod", usage, SYNOPSIS)
@@ -33,6 +33,15 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
 
 def _is_mode(word: str) -> bool:
     return word.startswith("-") and len(word) > 1 and all(letter in "rwxXst" for letter in word[1:])
+
+
+async def _umask(k: System, text: str) -> int:
+    """Return the umask if the mode depends on it: if a clause such as ``+w`` names nobody."""
+    if all(clause[:1] in tuple("ugoa01234567") for clause in text.split(",")):
+        return 0
+    mask = await k.umask(0)
+    await k.umask(mask)
+    return mask
 
 
 async def _change(k: System, path: str, text: str, mask: int, *, recursive: bool, operand: bool = True) -> int:

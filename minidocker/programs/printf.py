@@ -92,7 +92,7 @@ class Formatter:
         elif kind in "eEfFgG":
             self.output += f"%{spec}{kind}".encode() % self.real(self.next())
         elif kind == "c":
-            self.output += f"%{spec}s".encode() % stdio.to_bytes(self.next())[:1]
+            self.output += f"%{spec}s".encode() % (stdio.to_bytes(self.next())[:1] or b"\0")
         elif kind == "s":
             self.output += f"%{spec}s".encode() % stdio.to_bytes(self.next())
         elif kind == "b":
@@ -121,7 +121,7 @@ class Formatter:
     def real(self, text: str) -> float:
         """Return an argument's floating-point number."""
         try:
-            return float(text)
+            return float(text or 0)
         except ValueError:
             self.problems.append(f"invalid number '{text}'")
             return 0.0

@@ -68,7 +68,7 @@ class RealKernel(Kernel):
             path = [str(Path(entry).absolute()) for entry in sys.path]
             settings |= {"path": path, "rootless": self.rootless, "uid": os.geteuid(), "gid": os.getegid()}
             wire.send(self._sock.fileno(), settings)
-            while (message := self._receive())[0] != "ready":
+            while (message := wire.receive(self._sock.fileno()))[0] != "ready":  # and not a byte more
                 if message[0] == "error":
                     raise wire.unpack_error(message[1])
                 pids.append(message[1])

@@ -17,7 +17,7 @@ from minidocker.sim.mount import Mount, MountNamespace, register
 from minidocker.sim.namespaces import FIRST_MNT, Namespaces
 from minidocker.sim.path import FsContext, Location
 from minidocker.sim.profile import Profile
-from minidocker.sim.scheduler import Scheduler
+from minidocker.sim.scheduler import Crash, Scheduler
 from minidocker.sim.signals import Signals
 from minidocker.sim.task import Task, Wait
 from minidocker.sim.tmpfs import Tmpfs, mount_tmpfs
@@ -96,8 +96,13 @@ class SimKernel(Kernel):
         return host
 
     def tasks(self) -> list[Task]:
-        """Return all tasks, zombies too."""
-        return list(self.host.ns.pid.tasks.values())
+        """Return all tasks that have not ended: a zombie has no directory and no descriptor any more."""
+        return [task for task in self.host.ns.pid.tasks.values() if task.alive]
+
+    @property
+    def crashes(self) -> list[Crash]:
+        """The programs that ended by an exception of Python's, with their tracebacks."""
+        return self.scheduler.crashes
 
     def new_device(self) -> int:
         """Return the next anonymous device number (major 0)."""

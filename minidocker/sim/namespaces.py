@@ -21,6 +21,7 @@ from minidocker.linux import (
     strerror,
 )
 from minidocker.sim.open_file import OpenFile
+from minidocker.sim.propagation import leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,3 +226,11 @@ def sys_sethostname(task: "Task", name: str) -> None:
     if len(name.encode()) > 64:  # noqa: PLR2004  __NEW_UTS_LEN
         fail(errno.EINVAL)
     task.ns.uts.hostname = name
+
+
+def release_mounts(task: "Task") -> None:
+    """Let the mounts of an ended task's namespace leave their peers, if nobody lives there any more (put_mnt_ns)."""
+    mine = task.ns.mnt
+    if mine is not task.kernel.host.ns.mnt and not any(other.ns.mnt is mine for other in task.kernel.tasks()):
+        for mount in mine.root.tree():
+            leave(mount)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, WNOHANG, fail, strerror
 from minidocker.sim.descriptors import Descriptors
-from minidocker.sim.namespaces import check_flags
+from minidocker.sim.namespaces import check_flags, release_mounts
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
 from minidocker.system import System
@@ -121,6 +121,7 @@ def _stop_running(task: Task, status: int) -> None:
         close(coroutine)
     task.signals.pending.clear()
     task.files.close_all()
+    release_mounts(task)
 
 
 def close(coroutine: Coroutine[Any, Any, int]) -> None:
@@ -221,3 +222,8 @@ def sys_sleep(task: Task, seconds: float) -> None:
     until_ns = now_ns + int(seconds * 1e9) if task.wait is None else task.wait.until_ns
     if until_ns is not None and now_ns < until_ns:
         raise Wait(until_ns=until_ns)
+
+
+def sys_isatty(task: Task, fd: int) -> bool:
+    """Tell whether a descriptor is a terminal (isatty(3)); no task has one here."""
+    return False

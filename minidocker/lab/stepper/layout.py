@@ -24,18 +24,19 @@ from minidocker.trace import INSIDE, Trace
 
 #: Pixels. ``layout.js`` has the same numbers.
 GEOMETRY: Final[Mapping[str, int]] = {
-    "label": 178,  # width of the rows' names
-    "cell": 106,  # width of a cell
-    "gap": 8,  # between two columns, and at the right end
+    "label": 164,  # width of the rows' names
+    "cell": 102,  # width of a cell
+    "gap": 6,  # between two columns, and at the right end
     "head": 62,  # height of the merged row
     "row": 54,  # height of a layer
     "compact_row": 36,  # height of a layer in a stack of more than ``tall`` rows
     "row_gap": 6,  # between two rows
     "pad": 6,  # between a row's border and its cells
     "tall": 10,
-    "letters": 14,  # that fit into a cell
-    "title_letters": 22,  # that fit into a row's name
-    "note_letters": 25,  # that fit below it
+    "letters": 13,  # that fit into a cell's note
+    "name_letters": 12,  # that fit into a name
+    "title_letters": 20,  # that fit into a row's name
+    "note_letters": 22,  # that fit below it
 }
 
 
@@ -86,7 +87,7 @@ def place(scene: Scene, state: Mapping[str, Any], changed: set[str]) -> dict[str
     writable = sum(int(entry.get("size", 0)) for entry in upper.values() if entry["kind"] == "file")
     told = {"writable": writable, "image": scene.image_bytes, "hidden": hidden_bytes(stack)}
     pitch = GEOMETRY["cell"] + GEOMETRY["gap"]
-    size = {"width": GEOMETRY["label"] + len(columns) * pitch, "height": height, "compact": compact}
+    size = {"width": GEOMETRY["label"] + len(columns) * pitch + GEOMETRY["gap"], "height": height, "compact": compact}
     return {
         "stack": scene.stack, "state": status, **size,
         "rows": rows, "columns": columns, "heads": heads, "cells": cells, "bytes": told,
@@ -116,7 +117,7 @@ def _grid(
         y += height + GEOMETRY["row_gap"]
     pitch = GEOMETRY["cell"] + GEOMETRY["gap"]
     columns = [
-        {"path": c.path, "x": n * pitch, "width": GEOMETRY["cell"], "group": len(c.members)}
+        {"path": c.path, "x": n * pitch + GEOMETRY["gap"] // 2, "width": GEOMETRY["cell"], "group": len(c.members)}
         for n, c in enumerate(scene.columns)
     ]
     return rows, columns, y, compact
@@ -176,7 +177,7 @@ def _group(scene: Scene, stack: Sequence[Layer], column: Column) -> tuple[dict[s
             word = _count(len(entries), "name")
             cell = {"row": place_, "shape": "group", "word": word, "note": size_text(size)}
             cells.append({**cell, "hidden": False, "now": False})
-    label = _label(column.path, "dir")
+    label = _label(column.path + "/…", "")
     if column.path == "/":
         label = {"folder": "/", "label": "others"}
     return {**label, "status": "group", "rows": [], "word": _count(len(column.members), "name")}, cells
@@ -189,6 +190,6 @@ def _count(number: int, noun: str) -> str:
 def _label(path: str, kind: str) -> dict[str, str]:
     """Return the two lines of a name: the directory that it is in, and itself, a directory with a slash."""
     folder, _, name = path.rpartition("/")
-    letters = GEOMETRY["letters"]
+    letters = GEOMETRY["name_letters"]
     name = cut(name, letters - 1) + "/" if kind == "dir" else cut(name, letters)
-    return {"folder": cut_start(folder + "/", letters), "label": name}
+    return {"folder": cut_start(folder + "/", GEOMETRY["letters"]), "label": name}

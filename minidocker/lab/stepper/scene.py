@@ -1,8 +1,8 @@
 """Scene: what the layer-stack picture of a trace has at every step: its rows (layers) and columns (names).
 
 The scene stands still while the steps go by, so that only cells move. Names that the trace touches, and names with a
-story of their own (hidden by a higher layer, a whiteout, opaque), have a column each; all others collapse into one
-column a directory. ``scene.js`` does the same; ``tests/lab/test_stepper_js.py`` holds them to it.
+story of their own (hidden by a higher layer, a whiteout, opaque), have a column each, the touched ones first; all others
+collapse into one column a directory. ``scene.js`` does the same; ``tests/lab/test_stepper_js.py`` holds them to it.
 """
 
 import re
@@ -155,9 +155,8 @@ def _columns(
             shown.add(name)
         else:
             groups.setdefault(group, []).append(name)
-    columns = [Column(path=path, members=tuple(members)) for path, members in groups.items()]
-    columns += [Column(path=name) for name in shown]
-    return tuple(sorted(columns, key=lambda column: (_key(column.path), bool(column.members))))
+    columns = [Column(path=name) for name in tree_order(shown & set(touched)) + tree_order(shown - set(touched))]
+    return (*columns, *(Column(path=path, members=tuple(groups[path])) for path in tree_order(groups)))
 
 
 def _has_story(name: str, lowers: Sequence[Layer]) -> bool:
@@ -189,7 +188,7 @@ def _key(name: str) -> bytes:
 
 
 def _rows(layers: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, fold: bool) -> Iterable[Row]:
-    yield Row(kind="merged", title="merged view", note="what the container sees")
+    yield Row(kind="merged", title="merged view", note="what a process sees")
     yield Row(kind="upper", title="writable layer", note="this container’s own", layers=(0,))
     for run in _runs(layers, columns, fold=fold and len(layers) > TALL):
         first = layers[run[0] - 1]

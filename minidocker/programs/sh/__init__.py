@@ -28,7 +28,8 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     shell.pid = await k.getpid()
     await _find_directory(shell)
     if commands is not None:
-        shell.name, shell.positional = (operands[0], operands[1:]) if operands else (shell.name, [])
+        if operands:
+            shell.name, shell.positional, shell.script = operands[0], operands[1:], True
         return await shell.run_to_the_end(shell.run_text(commands, line=0, tail=True))
     if operands and not shell.options["s"]:
         return await _run_file(shell, operands[0], operands[1:])

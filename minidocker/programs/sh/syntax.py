@@ -52,7 +52,7 @@ class Arithmetic:
     quoted: bool = False
 
 
-Part: TypeAlias = "Literal | Parameter | Substitution | Arithmetic"
+Part: TypeAlias = Literal | Parameter | Substitution | Arithmetic
 Word: TypeAlias = tuple[Part, ...]
 
 
@@ -165,7 +165,7 @@ class Redirected:
 
 
 Command: TypeAlias = (
-    "Simple | Pipeline | AndOr | Sequence | Background | If | Loop | For | Case | Function | Subshell | Redirected"
+    Simple | Pipeline | AndOr | Sequence | Background | If | Loop | For | Case | Function | Subshell | Redirected
 )
 
 

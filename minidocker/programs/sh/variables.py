@@ -59,10 +59,10 @@ class Variables:
             if index == 0:
                 return self.name
             return self.positional[index - 1] if index <= len(self.positional) else None
-        special = self._special(name)
+        special = self._special_parameter(name)
         return self.values.get(name) if special is None else special
 
-    def _special(self, name: str) -> str | None:
+    def _special_parameter(self, name: str) -> str | None:
         if name in ("@", "*"):
             return " ".join(self.positional) if self.positional else None
         if name == "!":

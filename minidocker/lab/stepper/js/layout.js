@@ -3,8 +3,8 @@ import { cellWords, counted, cutEnd, cutStart, sizeText } from "./words.js";
 import { provider } from "./provider.js";
 
 export const GEOMETRY = {
-  label: 178, cell: 106, gap: 8, head: 62, row: 54, compact_row: 36, row_gap: 6, pad: 6,
-  tall: 10, letters: 14, title_letters: 22, note_letters: 25,
+  label: 164, cell: 102, gap: 6, head: 62, row: 54, compact_row: 36, row_gap: 6, pad: 6,
+  tall: 10, letters: 13, name_letters: 12, title_letters: 20, note_letters: 22,
 };
 
 export function shownUntil(trace, index, zoom) {
@@ -53,7 +53,7 @@ function rowWords(row, status, hasUpper) {
 }
 
 export function placeColumn(number) {
-  return number * (GEOMETRY.cell + GEOMETRY.gap);
+  return number * (GEOMETRY.cell + GEOMETRY.gap) + Math.floor(GEOMETRY.gap / 2);
 }
 
 // The merged view of one column, and its cells.
@@ -111,16 +111,16 @@ function fillGroup(scene, stack, column) {
       row: place, shape: "group", word: counted(count, "name"), note: sizeText(size), hidden: false, now: false,
     });
   });
-  const label = column.path === "/" ? { folder: "/", label: "others" } : nameLabel(column.path, "dir");
+  const label = column.path === "/" ? { folder: "/", label: "others" } : nameLabel(column.path + "/…", "");
   return { head: { ...label, status: "group", rows: [], word: counted(column.members.length, "name") }, cells };
 }
 
 function nameLabel(path, kind) {
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);
-  const letters = GEOMETRY.letters;
+  const letters = GEOMETRY.name_letters;
   const label = kind === "dir" ? cutEnd(name, letters - 1) + "/" : cutEnd(name, letters);
-  return { folder: cutStart(path.slice(0, slash) + "/", letters), label };
+  return { folder: cutStart(path.slice(0, slash) + "/", GEOMETRY.letters), label };
 }
 
 // The whole picture, as layout.py's place() gives it; `hidden` is the stack's HiddenBytes.
@@ -135,7 +135,7 @@ export function place(scene, state, changed, hidden) {
   const filled = columns.map((_, number) => fillColumn(scene, stack, number, status, changed));
   return {
     stack: scene.stack, state: status,
-    width: GEOMETRY.label + columns.length * (GEOMETRY.cell + GEOMETRY.gap), height, compact, rows, columns,
+    width: GEOMETRY.label + columns.length * (GEOMETRY.cell + GEOMETRY.gap) + GEOMETRY.gap, height, compact, rows, columns,
     heads: filled.map(({ head }, column) => ({ column, ...head })),
     cells: filled.flatMap(({ cells }, column) => cells.map((cell) => ({ column, ...cell }))),
     bytes: tellBytes(scene, upper, hidden),

@@ -26,6 +26,17 @@ export class Names {
       item.drawn = drawn;
       drawItem(item, filled, scene);
     });
+    const shown = scene.columns.findIndex((column) => changed.has(column.path) && !column.members.length);
+    if (shown >= 0) this.reveal(this.items[shown].element);
+  }
+
+  reveal(item) {
+    const list = this.element;
+    const top = item.offsetTop - list.offsetTop;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (top + item.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = top + item.offsetHeight - list.clientHeight;
+    }
   }
 
   makeItem(column) {

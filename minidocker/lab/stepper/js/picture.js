@@ -116,7 +116,7 @@ export class Picture {
     const opens = this.scene.columns[number].members.length > 0;
     const tip = draw("title");
     const outlineNode = draw("rect", { width: cell, height: head - 2 * pad, rx: 8, class: "box" });
-    const texts = [12, 28, 43].map((y, line) => draw("text", { x: 10, y: y + 1, class: ["folder", "name", "status"][line] }));
+    const texts = [12, 28, 43].map((y, line) => draw("text", { x: 9, y: y + 1, class: ["folder", "name", "status"][line] }));
     const group = draw("g", { class: "mds-head", transform: `translate(${x} ${pad})` }, tip, outlineNode, ...texts);
     if (opens) {
       tip.textContent = `Show the names in ${path}`;
@@ -202,11 +202,11 @@ export class Picture {
   reveal(path) {
     const number = this.scene ? this.scene.columns.findIndex((column) => column.path === path && !column.members.length) : -1;
     if (number < 0) return;
-    const x = placeColumn(number);
-    const room = (this.width ||= this.element.clientWidth) - GEOMETRY.label;
-    const left = this.element.scrollLeft;
-    if (x < left) this.element.scrollLeft = x;
-    else if (x + GEOMETRY.cell + GEOMETRY.gap > left + room) this.element.scrollLeft = x + GEOMETRY.cell + GEOMETRY.gap - room;
+    const pitch = GEOMETRY.cell + GEOMETRY.gap;
+    const room = Math.max(1, Math.floor(((this.width ||= this.element.clientWidth) - GEOMETRY.label) / pitch)); // whole columns
+    const first = Math.ceil(this.element.scrollLeft / pitch);
+    if (number < first) this.element.scrollLeft = number * pitch;
+    else if (number >= first + room) this.element.scrollLeft = (number - room + 1) * pitch;
   }
 }
 
@@ -227,8 +227,8 @@ function dressButton(group, label, act) {
 function makeCell(cell, height, compact) {
   const w = GEOMETRY.cell;
   const tip = draw("title");
-  const word = draw("text", { x: 29, y: compact ? 16 : 18, class: "word" });
-  const note = compact ? null : draw("text", { x: 10, y: 34, class: "note" });
+  const word = draw("text", { x: 26, y: compact ? 16 : 18, class: "word" });
+  const note = compact ? null : draw("text", { x: 9, y: 34, class: "note" });
   const shape = outline(cell.shape, w, height);
   const inner = draw(
     "g",
@@ -236,7 +236,7 @@ function makeCell(cell, height, compact) {
     draw("path", { d: shape, class: "box" }),
     draw("path", { d: shape, class: "hatch" }),
     draw("path", { d: detail(cell.shape, w, height), class: "detail" }),
-    draw("path", { d: ICONS[cell.shape], class: "icon", transform: `translate(10 ${compact ? 5 : 6.5}) scale(.875)` }),
+    draw("path", { d: ICONS[cell.shape], class: "icon", transform: `translate(9 ${compact ? 5 : 6.5}) scale(.875)` }),
     word,
     ...(note ? [note] : []),
   );
@@ -277,6 +277,6 @@ function tipOf(row) {
 
 export function statusText(head) {
   if (head.status === "group") return head.word;
-  if (head.status === "served") return head.word === "dir" && head.rows.length > 1 ? `dir of ${head.rows.length} layers` : head.word;
+  if (head.status === "served") return head.word === "dir" && head.rows.length > 1 ? `dir, ${head.rows.length} layers` : head.word;
   return { hidden: "✕ hidden", absent: "absent", unmounted: "not mounted" }[head.status];
 }

@@ -97,9 +97,10 @@ function sceneColumns(lowers, touched, query, opened) {
     else if (groups.has(group)) groups.get(group).push(name);
     else groups.set(group, [name]);
   }
-  const columns = [...groups].map(([path, members]) => ({ path, members })).concat([...shown].map(single));
-  const key = (column) => treeKey(column.path) + (column.members.length ? "\u0000\u0001" : "");
-  return columns.map((column) => [key(column), column]).sort(byKey).map(([, column]) => column);
+  const first = treeOrder([...shown].filter((name) => touched.has(name)));
+  const rest = treeOrder([...shown].filter((name) => !touched.has(name)));
+  const collapsed = treeOrder(groups.keys()).map((path) => ({ path, members: groups.get(path) }));
+  return [...first.map(single), ...rest.map(single), ...collapsed];
 }
 
 function hasStory(name, lowers) {
@@ -127,7 +128,7 @@ export function treeOrder(names) {
 
 function sceneRows(layers, columns, fold) {
   const rows = [
-    { kind: "merged", title: "merged view", note: "what the container sees", layers: [] },
+    { kind: "merged", title: "merged view", note: "what a process sees", layers: [] },
     { kind: "upper", title: "writable layer", note: "this container’s own", layers: [0] },
   ];
   for (const run of layerRuns(layers, columns, fold && layers.length > LIMITS.tall)) {

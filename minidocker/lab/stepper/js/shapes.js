@@ -17,7 +17,8 @@ export const ICONS = {
 
 export function outline(shape, w, h) {
   if (shape === "file" || shape === "copied" || shape === "new") {
-    return `M6 0H${w - 11}L${w} 11V${h - 6}Q${w} ${h} ${w - 6} ${h}H6Q0 ${h} 0 ${h - 6}V6Q0 0 6 0Z`;
+    const fold = Math.floor(h / 4);
+    return `M6 0H${w - fold}L${w} ${fold}V${h - 6}Q${w} ${h} ${w - 6} ${h}H6Q0 ${h} 0 ${h - 6}V6Q0 0 6 0Z`;
   }
   if (shape === "symlink") {
     const r = h / 2;
@@ -34,7 +35,8 @@ export function outline(shape, w, h) {
 
 // A second path that some shapes have: the folded corner of a file, the floor that an opaque directory puts in.
 export function detail(shape, w, h) {
-  if (shape === "file" || shape === "copied" || shape === "new") return `M${w - 11} 0V11H${w}`;
+  const fold = Math.floor(h / 4);
+  if (shape === "file" || shape === "copied" || shape === "new") return `M${w - fold} 0V${fold}H${w}`;
   if (shape === "opaque") return `M0 ${h - 1}H${w}`;
   if (shape === "group") return `M8 ${h + 3}H${w - 8}`;
   return "";

@@ -227,6 +227,7 @@ class Stepper {
   }
 
   turnTo(view) {
+    if (!this.layers.hidden) this.table.style.height = `${Math.max(240, this.layers.offsetHeight)}px`; // the page stays still
     this.view = view;
     this.layers.hidden = view !== "layers";
     this.table.hidden = view === "layers";
