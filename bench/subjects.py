@@ -23,6 +23,18 @@ def need_root(*commands: str) -> None:
             raise MissingRightError(f"{command} is not installed")
 
 
+def chromium() -> str | None:
+    """The path of a Chromium, if there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("MINIDOCKER_CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+
+
+def need_chromium() -> None:
+    """Raise MissingRightError unless there is a Chromium."""
+    if not chromium():
+        raise MissingRightError("no Chromium is installed")
+
+
 def busybox() -> bytes:
     """The machine's own busybox, which must be static: it runs with no library beside it."""
     return pathlib.Path(shutil.which("busybox") or BUSYBOX).read_bytes()

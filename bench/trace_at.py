@@ -4,7 +4,7 @@ import random
 from functools import partial
 
 from bench.measure import Row, seconds, within
-from minidocker.base_image import BASE_REFERENCE
+from minidocker.base_image import NAME
 from minidocker.hosts import open_host
 from minidocker.trace import Trace
 
@@ -26,7 +26,7 @@ def recorded() -> Trace:
     """The trace of a container that writes 150 files."""
     host = open_host("sim")
     try:
-        outcome = host.docker(["run", "--rm", BASE_REFERENCE, "sh", "-c", SCRIPT])
+        outcome = host.docker(["run", "--rm", NAME, "sh", "-c", SCRIPT])
     finally:
         host.close()
     assert outcome.exit_code == 0, outcome.stderr

@@ -3,8 +3,8 @@
 * Docker up to 24: ``manifest.json``, a config ``<digest>.json`` for each image, and for each layer a directory with
   ``VERSION``, ``json`` and ``layer.tar`` (which may be a symlink to another's).
 * Docker from 25 on: ``manifest.json`` too, but configs and layers are ``blobs/sha256/<digest>``.
-* OCI image layout (image-spec, image-layout.md): ``oci-layout``, ``index.json`` and blobs; as a tar, or as the files of a
-  directory.
+* OCI image layout (image-spec, image-layout.md): ``oci-layout``, ``index.json`` and blobs; as a tar, or as the files
+  of a directory.
 
 The archive and its layers may be compressed with gzip. Nothing is believed: each blob must have the digest that it is
 named by, and each uncompressed layer the diffID that the config names.
@@ -64,11 +64,10 @@ class ArchivedImage:
     blobs: tuple[str, ...]
     source: Source
 
-    def layers(self, skip: Sequence[int] = ()) -> Iterator[tuple[int, bytes]]:
+    def layers(self) -> Iterator[tuple[int, bytes]]:
         """Yield number and uncompressed tar of each layer, verified, lowest first; only one is in memory at a time."""
         for number, diff_id in enumerate(self.image.diff_ids):
-            if number not in skip:
-                yield number, self._layer(number, diff_id)
+            yield number, self._layer(number, diff_id)
 
     def _layer(self, number: int, diff_id: Digest) -> bytes:
         name = self.blobs[number]
@@ -89,7 +88,7 @@ class ArchivedImage:
 
 
 def read_archive(archive: BinaryIO | bytes | Mapping[str, bytes], machine: str = "amd64") -> list[ArchivedImage]:
-    """Return the images of an archive: a tar (a seekable file or bytes, perhaps gzipped), or a directory's files by name.
+    """Return the images of an archive: a tar (a file or bytes, perhaps gzipped), or a directory's files by name.
 
     ``machine`` chooses from images for several: Go's name of an architecture or uname's. Raises InvalidArchive.
     """
@@ -100,7 +99,7 @@ def read_archive(archive: BinaryIO | bytes | Mapping[str, bytes], machine: str =
         return list(_oci_images(source, GO_ARCHITECTURES.get(machine, machine)))
     raise InvalidArchive(
         "open manifest.json: no such file or directory",
-        hint="This is not an image: there is neither a manifest.json (docker save) nor an index.json (OCI image layout). "
+        hint="This is no image: it has neither a manifest.json (docker save) nor an index.json (OCI image layout). "
         "docker export writes a container's files without an image; docker import takes those.",
     )
 
@@ -162,6 +161,8 @@ def _source(archive: BinaryIO | bytes | Mapping[str, bytes]) -> Source:
     if isinstance(archive, Mapping):
         return _FilesSource(archive)
     stream = io.BytesIO(archive) if isinstance(archive, bytes) else archive
+    if not stream.seekable():
+        stream = io.BytesIO(stream.read())
     head = stream.read(6)
     stream.seek(0)
     if compression(head):
@@ -178,7 +179,7 @@ def _missing(name: str) -> EngineError:
 
 
 def plain(data: bytes, what: str) -> bytes:
-    """Return data uncompressed, whether it was gzipped or not; InvalidArchive if it is damaged or compressed otherwise."""
+    """Return data uncompressed, gzipped or not as it was; InvalidArchive if it is damaged or compressed otherwise."""
     kind = compression(data[:6])
     if kind is None:
         return data
@@ -197,7 +198,7 @@ def plain(data: bytes, what: str) -> bytes:
 
 
 def verified(source: Source, name: str, what: str) -> bytes:
-    """Return a file of the archive; if it is named by a digest (``blobs/sha256/<hex>``, ``<hex>.json``), it must have it."""
+    """Return a file of the archive; one named by a digest (``blobs/sha256/<hex>``, ``<hex>.json``) must have it."""
     data = source.read(name)
     stem = posixpath.basename(name).removeprefix("sha256:").partition(".")[0]
     if _HEX.fullmatch(stem):

@@ -48,7 +48,9 @@ def _compare_steps(one: Trace, other: Trace) -> Difference | None:
     for task in sorted({*_tasks(one), *_tasks(other)}, key=_order):
         for left, right in itertools.zip_longest(_own(one, task), _own(other, task)):
             if left is None or right is None:
-                return Difference(what=f"task {task} did more in one trace than in the other", left=_first(left), right=_first(right))
+                return Difference(
+                    what=f"task {task} did more in one trace than in the other", left=_first(left), right=_first(right)
+                )
             if not _equal(left, right):
                 return Difference(what=f"task {task}: the steps differ", left=left[0], right=right[0])
     return None
@@ -63,7 +65,9 @@ def _compare_outcome(one: Trace, other: Trace) -> Difference | None:
         theirs = _left_behind(other).get(stack, {})
         for path in sorted(entries.keys() | theirs.keys()):
             if entries.get(path) != theirs.get(path):
-                return Difference(what=f"{path} in the writable layer differs: {entries.get(path)} and {theirs.get(path)}")
+                return Difference(
+                    what=f"{path} in the writable layer differs: {entries.get(path)} and {theirs.get(path)}"
+                )
     return None
 
 

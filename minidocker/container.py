@@ -20,7 +20,7 @@ class LogLine:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Container:
-    """One container. ``pid`` is the host's number of its first task, 0 when none runs; times in nanoseconds since 1970."""
+    """One container. ``pid`` is the host's number of its first task, or 0; times in nanoseconds since 1970."""
 
     id: str
     name: str

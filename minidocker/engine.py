@@ -177,7 +177,7 @@ class Engine:
         return [(kind, path) for kind, path in self.kernel.job(diff.changes, container.upper, list(container.lowers))]
 
     def pump(self, timeout_s: float | None = 0.0) -> list[Event]:
-        """Let programs run, take their output, notice who ended. Returns the kernel's events; none: nothing can happen."""
+        """Let programs run, take their output, reap who ended. No events: nothing can happen."""
         events = self.kernel.poll(timeout_s)
         for event in events:
             if event.kind == "readable" and event.fd in self._watched:
@@ -196,7 +196,9 @@ class Engine:
         if not _NAME.fullmatch(name):
             raise InvalidParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
         if options.workdir and not options.workdir.startswith("/"):
-            raise InvalidParameter(f"the working directory '{options.workdir}' is invalid, it needs to be an absolute path")
+            raise InvalidParameter(
+                f"the working directory '{options.workdir}' is invalid, it needs to be an absolute path"
+            )
         argv = _argv(image, command, options.entrypoint)
         if not argv:
             raise InvalidParameter("no command specified", hint="The image has no CMD: say what to run after its name.")
@@ -223,7 +225,8 @@ class Engine:
         )
         self.kernel.observe(container.name, container.lowers, container.upper)
         self.monitor.stack(container.name, container.layer_ids, container.merged, {})
-        options = f"lowerdir={':'.join(container.lowers)},upperdir={container.upper},workdir={container.directory}/work{self._overlay_options}"
+        lower, work = ":".join(container.lowers), f"{container.directory}/work"
+        options = f"lowerdir={lower},upperdir={container.upper},workdir={work}{self._overlay_options}"
         self.kernel.mount("overlay", container.merged, "overlay", 0, options)
 
     def _clone(self, container: Container) -> None:
@@ -318,9 +321,8 @@ class Engine:
 
 def make_init_layer(files: Files, root: str) -> None:
     """Make the layer of mount points that lies between image and writable layer (moby's initlayer)."""
-    make_directories(files, root)
     for name in ("dev", "proc", "sys"):
-        files.mkdir(f"{root}/{name}", 0o755)
+        make_directories(files, f"{root}/{name}")
     files.close(files.open(f"{root}/.dockerenv", linux.O_WRONLY | linux.O_CREAT, 0o755))
 
 
@@ -342,4 +344,3 @@ def _environ(image: Image, hostname: str, given: Sequence[str]) -> tuple[str, ..
         if equals:
             values[name] = value
     return tuple(f"{name}={value}" for name, value in values.items())
-

@@ -32,8 +32,9 @@ _KINDS: Final = {
 #: Overlayfs's marks: with CAP_SYS_ADMIN, and in a user namespace (mount option userxattr).
 _PREFIXES: Final = ("trusted.overlay.", "user.overlay.")
 
+
 def kind_of(stat: Stat) -> str:
-    """Return an entry's kind: ``file``, ``dir``, ``symlink``, ``char``, ``block``, ``fifo``, ``socket`` or ``whiteout``."""
+    """Return an entry's kind as ``docs/trace.md`` lists them: ``file``, ``dir``, …, or ``whiteout``."""
     kind = _KINDS[stat.st_mode & S_IFMT]
     return "whiteout" if kind == "char" and stat.st_rdev == 0 else kind
 

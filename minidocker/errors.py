@@ -109,7 +109,7 @@ class StartError(EngineError):
     status = 400
 
     def __init__(self, reason: str, *, exit_code: int, hint: str = "", **data: Any) -> None:
-        """Take what runc says after ``unable to start container process:``, such as ``exec: "/x": permission denied``."""
+        """Take what runc says after ``unable to start container process:``, as ``exec: "/x": permission denied``."""
         super().__init__(
             "failed to create task for container: failed to create shim task: OCI runtime create failed: "
             f"runc create failed: unable to start container process: {reason}: unknown",

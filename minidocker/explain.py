@@ -13,7 +13,7 @@ _WHY: Final = {
     "chdir": "From now on relative paths begin here.",
     "chmod": "Permissions belong to the inode: to change them is to change the file.",
     "chown": "The owner belongs to the inode: to change it is to change the file.",
-    "clone": "A child task starts, with copies of the parent's descriptors and the namespaces that the flags name made new.",
+    "clone": "A child task starts: it has copies of the parent's descriptors, and new namespaces where flags say so.",
     "close": "The descriptor's number is free again.",
     "dup2": "One open file, one more number for it: that is how a shell redirects.",
     "execve": "The task stays the same, with its id and descriptors; the program in it is another now.",
@@ -45,7 +45,7 @@ _WHY: Final = {
 }
 
 _MOUNTS: Final = {
-    "overlay": "One tree out of many: each name is served by the topmost layer that has it, and writes go to the upper directory.",
+    "overlay": "One tree out of many: the topmost layer that has a name serves it; writes go to the upper directory.",
     "proc": "A /proc of the caller's own PID namespace: only its own processes are in it.",
     "tmpfs": "A file system in memory, empty and thrown away with its mount.",
 }

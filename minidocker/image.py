@@ -67,13 +67,13 @@ class History:
             created_by=_typed(value, "created_by", str, ""),
             author=_typed(value, "author", str, ""),
             comment=_typed(value, "comment", str, ""),
-            empty_layer=_typed(value, "empty_layer", bool, False),  # noqa: FBT003  the value that is meant
+            empty_layer=_typed(value, "empty_layer", bool, False),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image, without the bytes of its layers. ``diff_ids`` are the digests of the uncompressed layers, lowest first."""
+    """An image, without its layers' bytes. ``diff_ids`` are the digests of the uncompressed layers, lowest first."""
 
     document: bytes
     architecture: str
@@ -111,7 +111,7 @@ class Image:
 
     @cached_property
     def chain_ids(self) -> tuple[Digest, ...]:
-        """Return what names each layer *together with those below it*, lowest first: a layer is shared by its chain ID."""
+        """Return what names each layer *together with those below it*, lowest first: by it a layer is shared."""
         return chain_ids(self.diff_ids)
 
     @property
@@ -123,7 +123,7 @@ class Image:
 
 
 def chain_ids(diff_ids: Sequence[Digest]) -> tuple[Digest, ...]:
-    """Return the chain IDs: the first layer's is its diffID, each other's the digest of ``"<chain below> <diffID>"``."""
+    """Return the chain IDs: the first is its layer's diffID, each other the digest of ``"<chain below> <diffID>"``."""
     chain: list[Digest] = []
     for diff_id in diff_ids:
         below = chain[-1] if chain else None
@@ -138,7 +138,7 @@ def json_value(document: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidArchive("invalid character in a JSON document: not UTF-8", position=error.start) from error
     except json.JSONDecodeError as error:
-        if not error.doc[error.pos :].strip():
+        if not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated"):
             raise InvalidArchive("unexpected end of JSON input", position=error.pos) from error
         found = error.doc[error.pos]
         raise InvalidArchive(f"invalid character {found!r}: {error.msg}", position=error.pos) from error
@@ -179,7 +179,8 @@ def _strings(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
     found = _typed(value, key, list, [])
     for item in found:
         if not isinstance(item, str):
-            raise InvalidArchive(f"json: cannot unmarshal {_kind(item)} into Go struct field {key} of type string", field=key)
+            message = f"json: cannot unmarshal {_kind(item)} into Go struct field {key} of type string"
+            raise InvalidArchive(message, field=key)
     return tuple(found)
 
 

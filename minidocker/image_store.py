@@ -106,7 +106,8 @@ class ImageStore:
         for reference in archived.tags:
             old = self._tags.get(str(reference))
             if old not in (None, image.id):
-                yield f"The image {reference.familiar} already exists, renaming the old one with ID {old} to empty string"
+                name = reference.familiar
+                yield f"The image {name} already exists, renaming the old one with ID {old} to empty string"
             self._tags[str(reference)] = image.id
             yield f"Loaded image: {reference.familiar}"
 
@@ -148,7 +149,8 @@ class ImageStore:
     def summaries(self) -> list[ImageSummary]:
         """Return what ``docker images`` lists: a line for each name, and one for each image without."""
         tagged = [
-            self._summary(self._images[image_id], Reference.parse(name)) for name, image_id in sorted(self._tags.items())
+            self._summary(self._images[image_id], Reference.parse(name))
+            for name, image_id in sorted(self._tags.items())
         ]
         untagged = [image for image_id, image in self._images.items() if image_id not in self._tags.values()]
         lines = tagged + [self._summary(image, None) for image in untagged]
@@ -169,10 +171,6 @@ class ImageStore:
 
     def inspect(self, image: Image) -> dict[str, Any]:
         """Return what ``docker image inspect`` tells of an image."""
-        lowers = self.lowers(image)
-        data = {"UpperDir": lowers[0], "MergedDir": f"{lowers[0][:-5]}/merged", "WorkDir": f"{lowers[0][:-5]}/work"} if lowers else {}
-        if lowers[1:]:
-            data["LowerDir"] = ":".join(lowers[1:])
         return {
             "Id": str(image.id),
             "RepoTags": self.tags(image),
@@ -185,7 +183,7 @@ class ImageStore:
             "Architecture": image.architecture,
             "Os": image.os,
             "Size": self.size(image),
-            "GraphDriver": {"Data": data, "Name": "overlay2"},
+            "GraphDriver": {"Data": _overlay2_data(self.lowers(image)), "Name": "overlay2"},
             "RootFS": {"Type": "layers", "Layers": [str(diff_id) for diff_id in image.diff_ids]},
         }
 
@@ -200,7 +198,7 @@ class ImageStore:
         return [str(chain_id) for chain_id in reversed(image.chain_ids)]
 
     def trace_layers(self, image: Image) -> dict[str, dict[str, Any]]:
-        """Return a trace's table of an image's layers (``docs/trace.md``, "Layer"), complete; :func:`cut` shortens one."""
+        """Return a trace's table of an image's layers (``docs/trace.md``, "Layer"); :func:`cut` shortens one."""
         name = (self.tags(image) or [image.id.short])[0]
         rows = zip(image.chain_ids, image.layer_commands, strict=True)
         return {
@@ -234,8 +232,12 @@ class ImageStore:
         by_id = image.id.hex.startswith(name.removeprefix("sha256:"))
         wanted = names if by_id else [str(Reference.parse(name).with_default_tag())]
         if by_id and len(names) > 1 and not force:
-            message = f"conflict: unable to delete {image.id.short} (must be forced) - image is referenced in multiple repositories"
-            raise Conflict(message, hint="Name the tag to remove, or use -f.", image=str(image.id))
+            raise Conflict(
+                f"conflict: unable to delete {image.id.short} (must be forced) - "
+                "image is referenced in multiple repositories",
+                hint="Name the tag to remove, or use -f.",
+                image=str(image.id),
+            )
         user = (used_by or {}).get(str(image.id))
         last = len(wanted) == len(names)
         if user and last and not force:
@@ -277,6 +279,15 @@ def in_use(name: str, image: Image, container_id: str) -> EngineError:
     )
 
 
+def _overlay2_data(lowers: Sequence[str]) -> dict[str, str]:
+    """Return what inspect tells of an image's layers as if a container were mounted on them."""
+    if not lowers:
+        return {}
+    top = lowers[0].removesuffix("/diff")
+    data = {"UpperDir": lowers[0], "MergedDir": f"{top}/merged", "WorkDir": f"{top}/work"}
+    return data | ({"LowerDir": ":".join(lowers[1:])} if lowers[1:] else {})
+
+
 def layer_directory(chain_id: Digest) -> str:
     """Return where a layer lies on the kernel's disk."""
     return f"{OVERLAY}/{chain_id.hex}"
@@ -287,8 +298,8 @@ def summary_name(summary: ImageSummary) -> str:
     return f"{summary.repository}:{summary.tag}" if summary.repository else summary.image.id.short
 
 
-def unpack_layer_job(files: Files, data: bytes, directory: str, rootless: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
-    """Unpack a layer to ``directory/diff``; as :func:`minidocker.layer.unpack_job`, and with nothing left if it fails."""
+def unpack_layer_job(files: Files, data: bytes, directory: str, rootless: bool = False) -> dict[str, Any]:
+    """Unpack a layer to ``directory/diff`` as :func:`minidocker.layer.unpack_job` does; nothing is left if it fails."""
     make_directories(files, directory)
     found: dict[str, Any] = {"error": "ServerError"}
     try:
@@ -305,7 +316,7 @@ def remove_job(files: Files, directory: str) -> None:
 
 
 def cut(layer: Mapping[str, Any], touched: Callable[[str], bool], limit: int = ENTRIES_MAX) -> dict[str, Any]:
-    """Return a trace's layer with at most about ``limit`` entries: what is touched, what is above, and the root's names."""
+    """Return a trace's layer of about ``limit`` entries: what is touched, what is above, and the root's names."""
     entries: Mapping[str, Any] = layer["entries"]
     if len(entries) <= limit:
         return dict(layer)

@@ -93,7 +93,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """News for the host's side: ``kind`` is ``"readable"`` (fd has data or its end) or ``"exited"`` (pid can be waited for)."""
+    """News for the host's side: ``"readable"`` (fd has data or its end) or ``"exited"`` (pid can be waited for)."""
 
     kind: str
     fd: int = -1
@@ -171,8 +171,10 @@ class Files(Port, Protocol):
         return self.syscall("rename", src, dst)
 
     def link(self, src: str, dst: str, *, follow_symlinks: bool = True) -> None:
-        """Give an inode one more name (link(2); like os.link, a symlink itself is linked, as link(2) does)."""
-        return self.syscall("link", src, dst) if follow_symlinks else self.syscall("link", src, dst, follow_symlinks=False)
+        """Give an inode one more name: a symlink's own, if src is one (link(2))."""
+        return (
+            self.syscall("link", src, dst) if follow_symlinks else self.syscall("link", src, dst, follow_symlinks=False)
+        )
 
     def symlink(self, src: str, dst: str) -> None:
         """Make a symbolic link at dst that says src (symlink(2))."""
@@ -206,7 +208,9 @@ class Files(Port, Protocol):
         """Make a node: regular file, fifo, socket or device (mknod(2)). ``device`` is ``major << 8 | minor``."""
         return self.syscall("mknod", path, mode, device)
 
-    def setxattr(self, path: str, attribute: str, value: bytes, flags: int = 0, *, follow_symlinks: bool = True) -> None:
+    def setxattr(
+        self, path: str, attribute: str, value: bytes, flags: int = 0, *, follow_symlinks: bool = True
+    ) -> None:
         """Set an extended attribute (setxattr(2)); flags: XATTR_CREATE, XATTR_REPLACE."""
         return self.syscall("setxattr" if follow_symlinks else "lsetxattr", path, attribute, value, flags)
 
@@ -349,7 +353,7 @@ class Tasks(Port, Protocol):
         flags: int = 0,
         fds: Mapping[int, int] | None = None,
     ) -> int:
-        """Start a task that runs ``main(system, *args)``, and return its pid (clone(2), as glibc's: the child starts in a function).
+        """Start a task that runs ``main(system, *args)``, and return its pid (clone(2), as glibc's does).
 
         ``flags`` are the CLONE_NEW* of the namespaces it gets for itself. ``fds`` says which descriptors it starts
         with, child's number → caller's; of those 0, 1 and 2 stay open over execve, the others keep the caller's

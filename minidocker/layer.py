@@ -21,7 +21,18 @@ from typing import Any, BinaryIO, Final
 
 from minidocker.errors import EngineError, InvalidArchive, ServerError
 from minidocker.kernel import Files
-from minidocker.linux import O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO, errno_name, strerror
+from minidocker.linux import (
+    O_CREAT,
+    O_EXCL,
+    O_NOFOLLOW,
+    O_RDONLY,
+    O_WRONLY,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFIFO,
+    errno_name,
+    strerror,
+)
 from minidocker.scope import Scope, clean, escape
 from minidocker.tar import atime_ns, invalid_header, members, mtime_ns, unexpected_end
 from minidocker.tree import remove_tree
@@ -39,12 +50,15 @@ HARMLESS_DEVICES: Final = frozenset({(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5,
 #: In user namespaces an owner that cannot be mapped is kept here, as ``uid:gid``.
 OWNER_XATTR: Final = "user.minidocker.owner"
 
+#: Refusals that are no fault of the archive.
+_KERNELS_FAULT: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM)
+
 _CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacked:
-    """What a layer brought: its entries as ``docs/trace.md`` has them, and the bytes that its files and symlinks take."""
+    """What a layer brought: entries as ``docs/trace.md`` has them, and the bytes that its files and symlinks take."""
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     size: int = 0
@@ -73,7 +87,7 @@ def unpack(files: Files, archive: BinaryIO | bytes, root: str, *, rootless: bool
     return unpacked
 
 
-def unpack_job(files: Files, archive: bytes, root: str, rootless: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+def unpack_job(files: Files, archive: bytes, root: str, rootless: bool = False) -> dict[str, Any]:
     """Do :func:`unpack` where only plain values cross, as :meth:`minidocker.kernel.Kernel.job` wants.
 
     Returns ``entries`` and ``size``, or ``error`` (the class's name), ``message``, ``hint`` and ``data``.
@@ -129,7 +143,7 @@ class _Unpacking:
         except OSError as error:
             said = strerror(error.errno).lower()
             message = f"{self.doing or f'open /{clean(name)}'}: {said}"
-            kind = ServerError if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO) else InvalidArchive
+            kind = ServerError if error.errno in _KERNELS_FAULT else InvalidArchive
             raise kind(message, path=f"/{clean(name)}", errno=errno_name(error.errno)) from error
         except ValueError as error:  # a NUL in a name, which no kernel takes
             raise invalid_header() from error
@@ -199,7 +213,7 @@ class _Unpacking:
 
     def _write(self, fd: int, member: tarfile.TarInfo) -> None:
         self.stream.seek(member.offset_data)
-        sparse = member.sparse  # type: ignore[attr-defined]  # not in typeshed: [(offset, bytes)] of the data
+        sparse: Any = member.sparse  # of a file with holes: offset and size of each piece of data
         if sparse is None:
             self._copy(fd, member.size)
             return
@@ -268,7 +282,7 @@ class _Unpacking:
 
     def _refuse_device(self, name: str, kind: str, major: int, minor: int) -> None:
         raise InvalidArchive(
-            f'failed to mknod("/{name}", S_IF{"BLK" if kind == "block" else "CHR"}, {major}:{minor}): operation not permitted',
+            f'failed to mknod("/{name}", {kind} device {major}:{minor}): operation not permitted',
             hint="The archive brings a device node through which a container could reach the host's hardware.",
             path=f"/{name}", device=f"{major}:{minor}",
         )  # fmt: skip
@@ -291,7 +305,8 @@ class _Unpacking:
         target = posixpath.normpath(posixpath.join("/", directory, hidden))
         self.doing = f'failed to mknod("{target}", S_IFCHR, 0)'
         if hidden in ("", ".", ".."):
-            raise InvalidArchive(f"{self.doing}: file exists", hint="A whiteout hides one name in its own directory.", path=name)
+            hint = "A whiteout hides one name in its own directory."
+            raise InvalidArchive(f"{self.doing}: file exists", hint=hint, path=name)
         path, missing = self.scope.locate(posixpath.join(directory, hidden))
         for parent in missing:
             self._make_directory(parent)
@@ -359,7 +374,9 @@ class _Unpacking:
     def _size(self) -> int:
         """Return the bytes of files, hard links once, and of symlinks' targets: what Docker calls a layer's size."""
         once = {id(entry): entry for entry in self.entries.values()}
-        return sum(entry.get("size", len(entry.get("target", "").encode("utf-8", "replace"))) for entry in once.values())
+        targets = [entry["target"].encode("utf-8", "replace") for entry in once.values() if "target" in entry]
+        size: int = sum(entry.get("size", 0) for entry in once.values())
+        return size + sum(map(len, targets))
 
 
 _MAKERS: Final[dict[bytes, Callable[[_Unpacking, str, tarfile.TarInfo], None]]] = {

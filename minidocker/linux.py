@@ -7,7 +7,7 @@ They stand here, and not in :mod:`os`, because the simulated kernel also runs wh
 import errno
 from typing import Final, NoReturn
 
-# open(2)
+# See open(2).
 O_RDONLY: Final = 0o0
 O_WRONLY: Final = 0o1
 O_RDWR: Final = 0o2
@@ -23,7 +23,7 @@ O_NOFOLLOW: Final = 0o400000
 O_CLOEXEC: Final = 0o2000000
 O_PATH: Final = 0o10000000
 
-# lseek(2), access(2)
+# See lseek(2), access(2).
 SEEK_SET: Final = 0
 SEEK_CUR: Final = 1
 SEEK_END: Final = 2
@@ -32,7 +32,7 @@ X_OK: Final = 1
 W_OK: Final = 2
 R_OK: Final = 4
 
-# inode(7)
+# See inode(7).
 S_IFMT: Final = 0o170000
 S_IFSOCK: Final = 0o140000
 S_IFLNK: Final = 0o120000
@@ -42,11 +42,11 @@ S_IFDIR: Final = 0o040000
 S_IFCHR: Final = 0o020000
 S_IFIFO: Final = 0o010000
 
-# setxattr(2), utimensat(2)
+# See setxattr(2), utimensat(2).
 XATTR_CREATE: Final = 1
 XATTR_REPLACE: Final = 2
 
-# mount(2), umount2(2)
+# See mount(2), umount2(2).
 MS_RDONLY: Final = 1
 MS_NOSUID: Final = 2
 MS_NODEV: Final = 4
@@ -68,7 +68,7 @@ MNT_DETACH: Final = 2
 MNT_EXPIRE: Final = 4
 UMOUNT_NOFOLLOW: Final = 8
 
-# clone(2), unshare(2), setns(2)
+# See clone(2), unshare(2), setns(2).
 CLONE_NEWTIME: Final = 0x80
 CLONE_VM: Final = 0x100
 CLONE_FS: Final = 0x200
@@ -81,11 +81,11 @@ CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWPID: Final = 0x20000000
 CLONE_NEWNET: Final = 0x40000000
 
-# wait4(2)
+# See wait4(2).
 WNOHANG: Final = 1
 WUNTRACED: Final = 2
 
-# signal(7)
+# See signal(7).
 SIG_DFL: Final = 0
 SIG_IGN: Final = 1
 SIGNALS: Final = {

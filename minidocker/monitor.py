@@ -8,7 +8,13 @@ class Monitor(Protocol):
     """What the engine tells, beside the system calls that the kernel tells itself."""
 
     def operation(
-        self, call: str, why: str, puts: Mapping[tuple[str, ...], Any] | None = None, *, ref: str = "", actor: str = "daemon"
+        self,
+        call: str,
+        why: str,
+        puts: Mapping[tuple[str, ...], Any] | None = None,
+        *,
+        ref: str = "",
+        actor: str = "daemon",
     ) -> None:
         """Say what the engine begins to do, and what it puts into the state's tables (None: takes away)."""
 
@@ -23,7 +29,13 @@ class Null:
     """A monitor that keeps nothing."""
 
     def operation(
-        self, call: str, why: str, puts: Mapping[tuple[str, ...], Any] | None = None, *, ref: str = "", actor: str = "daemon"
+        self,
+        call: str,
+        why: str,
+        puts: Mapping[tuple[str, ...], Any] | None = None,
+        *,
+        ref: str = "",
+        actor: str = "daemon",
     ) -> None:
         """Keep nothing."""
 

@@ -3,17 +3,17 @@
 from collections.abc import Container
 from typing import Final
 
-_ADJECTIVES: Final = (
-    "amber brave bright calm clever curious daring eager early fair fluent gentle golden happy honest humble jolly keen "
-    "kind lively lucid merry mighty neat noble patient plain polite proud quick quiet ready silent sharp sincere steady "
-    "sunny swift tidy vivid warm wise witty young"
-).split()
+_ADJECTIVES: Final = """
+    amber brave bright calm clever curious daring eager early fair fluent gentle golden happy honest humble jolly keen
+    kind lively lucid merry mighty neat noble patient plain polite proud quick quiet ready silent sharp sincere steady
+    sunny swift tidy vivid warm wise witty young
+""".split()  # noqa: SIM905  a list of words reads as words
 
-_PEOPLE: Final = (
-    "allen bartik borg cerf cray dijkstra engelbart floyd goldberg granville hamilton hoare holberton hopper iverson "
-    "jennings johnson joy kahn kernighan knuth lamport liskov lovelace mccarthy mcilroy meitner milner minsky neumann "
-    "noether perlis perlman ritchie rivest shannon stallman tanenbaum thompson torvalds turing wing wirth zuse"
-).split()
+_PEOPLE: Final = """
+    allen bartik borg cerf cray dijkstra engelbart floyd goldberg granville hamilton hoare holberton hopper iverson
+    jennings johnson joy kahn kernighan knuth lamport liskov lovelace mccarthy mcilroy meitner milner minsky neumann
+    noether perlis perlman ritchie rivest shannon stallman tanenbaum thompson torvalds turing wing wirth zuse
+""".split()  # noqa: SIM905
 
 
 def generate(seed: str, taken: Container[str] = ()) -> str:

@@ -16,12 +16,14 @@ from minidocker.linux import O_TRUNC, S_IFMT, S_IFREG
 
 #: The calls that can change an upper directory; after any other there is no need to look.
 MUTATING: Final = frozenset({
-    "open", "write", "truncate", "ftruncate", "mkdir", "rmdir", "unlink", "rename", "link", "symlink", "chmod", "fchmod",
-    "chown", "lchown", "fchown", "mknod", "setxattr", "lsetxattr", "removexattr", "lremovexattr", "utime", "execve",
+    "open", "write", "truncate", "ftruncate", "mkdir", "rmdir", "unlink", "rename", "link", "symlink", "chmod",
+    "fchmod", "chown", "lchown", "fchown", "mknod", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
+    "utime", "execve",
 })  # fmt: skip
 
 #: Those that can change a file's data without changing anything that stat tells.
 _WRITING: Final = frozenset({"write", "open", "truncate", "ftruncate"})
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -60,7 +62,7 @@ class UpperWatch:
     def _look(self, *, rehash: bool, old: Mapping[str, _Seen]) -> dict[str, _Seen]:
         return {path: self._seen_at(path, stat, old.get(path), rehash) for path, stat in walk(self._files, self._upper)}
 
-    def _seen_at(self, path: str, stat: Stat, old: _Seen | None, rehash: bool) -> _Seen:  # noqa: FBT001
+    def _seen_at(self, path: str, stat: Stat, old: _Seen | None, rehash: bool) -> _Seen:
         is_file = stat.st_mode & S_IFMT == S_IFREG
         if old is not None and old.stat == stat and not (rehash and is_file):
             return old

@@ -5,7 +5,7 @@ is overlayfs's (Documentation/filesystems/overlayfs.rst): the topmost layer that
 merged, a whiteout hides what lies below, an opaque directory hides what lies below in it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -77,25 +77,33 @@ def _renamed(entry: Entry | None, parent: list[str], name: str) -> list[str]:
 
 
 def names_of(stack: Sequence[Layer]) -> set[str]:
-    """Return every path that may be in the merged tree: those of the layers, and what redirects give a second name."""
-    names = {path for layer in stack for path in layer}
-    redirects = [path for layer in stack for path, entry in layer.items() if entry.get("redirect")]
-    for _ in redirects:  # a redirect may lie below another one
-        for path in redirects:
-            for lower in _lower_names(path, stack):
-                names |= {path + name[len(lower) :] for name in names if name.startswith(lower + "/")}
+    """Return every name of the merged tree but the root, as a walk through its directories finds them."""
+    children = [_children(layer) for layer in stack]
+    names: set[str] = set()
+    directories = ["/"]
+    while directories:
+        path = directories.pop()
+        inside = {child for number, name in provider(path, stack).found for child in children[number].get(name, ())}
+        served = [at for child in inside if provider(at := f"{path.rstrip('/')}/{child}", stack).found]
+        names.update(served)
+        directories += served
     return names
 
 
-def _lower_names(path: str, stack: Sequence[Layer]) -> Iterable[str]:
-    """Return the other names under which layers have a directory that is merged."""
-    return {name for _, name in provider(path, stack).found if name != path}
+def _children(layer: Layer) -> dict[str, list[str]]:
+    """Return what lies in each directory of a layer."""
+    children: dict[str, list[str]] = {}
+    for path in layer:
+        folder, _, name = path.rpartition("/")
+        if name:
+            children.setdefault(folder or "/", []).append(name)
+    return children
 
 
 def hidden_bytes(stack: Sequence[Layer]) -> int:
     """Return the bytes of the lower layers' files that serve no name: hidden, but still there."""
     kept = sum(_bytes(entry) for layer in stack[1:] for entry in layer.values())
-    served = {who.found[0] for path in names_of(stack) if (who := provider(path, stack)).found}
+    served = {provider(path, stack).found[0] for path in names_of(stack)}
     return kept - sum(_bytes(stack[number].get(name, _ROOT)) for number, name in served if number > 0)
 
 

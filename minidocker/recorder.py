@@ -69,10 +69,24 @@ class Recorder:
 
     def command(self, text: str, why: str = "") -> None:
         """Begin a docker command: the step of depth 0."""
-        self._add(depth=DOCKER, actor="client", task=HOST, call="docker", text=text, why=why, ref={"docker": "docker " + text.split()[1]})
+        self._add(
+            depth=DOCKER,
+            actor="client",
+            task=HOST,
+            call="docker",
+            text=text,
+            why=why,
+            ref={"docker": "docker " + text.split()[1]},
+        )
 
     def operation(
-        self, call: str, why: str, puts: Mapping[tuple[str, ...], Any] | None = None, *, ref: str = "", actor: str = "daemon"
+        self,
+        call: str,
+        why: str,
+        puts: Mapping[tuple[str, ...], Any] | None = None,
+        *,
+        ref: str = "",
+        actor: str = "daemon",
     ) -> None:
         """Take what the engine begins to do (:class:`minidocker.monitor.Monitor`)."""
         self._add(
@@ -98,12 +112,20 @@ class Recorder:
         """Return the trace since the last cut, and begin the next one."""
         used = {layer for stack in self._state["stacks"].values() for layer in stack["lowers"]}
         used |= {layer for stack in self._initial["stacks"].values() for layer in stack["lowers"]}
-        used |= {layer for step in self._steps for c in step.changes if c.path[0] == "stacks" and c.new for layer in c.new["lowers"]}
+        used |= {
+            layer
+            for step in self._steps
+            for c in step.changes
+            if c.path[0] == "stacks" and c.new
+            for layer in c.new["lowers"]
+        }
         trace = Trace(
             command=command,
             steps=tuple(self._steps),
             kernel=self._kernel,
-            layers={key: cut(value, self._touched().__contains__) for key, value in self._layers.items() if key in used},
+            layers={
+                key: cut(value, self._touched().__contains__) for key, value in self._layers.items() if key in used
+            },
             initial=self._initial,
             stdout=stdout,
             stderr=stderr,
@@ -113,10 +135,15 @@ class Recorder:
         return trace
 
     def _touched(self) -> set[str]:
-        """Return the paths that a picture of this trace must have: what lies in writable layers, and what calls named."""
+        """Return the paths that a picture must have: what lies in writable layers, and what calls named."""
         states = [self._initial["uppers"], self._state["uppers"]]
         found = {path for uppers in states for entries in uppers.values() for path in entries}
-        found |= {step.changes[0].path[2] for step in self._steps for c in step.changes[:1] if c.path[0] == "uppers" and len(c.path) > 2}
+        found |= {
+            step.changes[0].path[2]
+            for step in self._steps
+            for c in step.changes[:1]
+            if c.path[0] == "uppers" and len(c.path) > 2
+        }
         return found | self._named
 
     def _inside(self, event: SyscallEvent, inner: Inner, puts: list[tuple[tuple[str, ...], Any]]) -> None:
@@ -231,7 +258,9 @@ class Tasks:
         spaces = {state["tasks"][t]["namespaces"]["mnt"] for t in gone}
         spaces -= {task["namespaces"]["mnt"] for line, task in state["tasks"].items() if line not in gone}
         return [Change(("tasks", line), state["tasks"][line], None) for line in gone] + [
-            Change(("mounts", space), state["mounts"][space], None) for space in sorted(spaces) if space in state["mounts"]
+            Change(("mounts", space), state["mounts"][space], None)
+            for space in sorted(spaces)
+            if space in state["mounts"]
         ]
 
     def _chdir(self, event: SyscallEvent, _: State) -> list[Change]:
@@ -249,7 +278,9 @@ class Tasks:
     def _umount2(self, event: SyscallEvent, state: State) -> list[Change]:
         table, target = self._table(event, state), self._absolute(event, event.args[0])
         mounts = state["mounts"].get(table[1], {})
-        if any(at.startswith(_OLD) for at in mounts) and target == "/":  # pivot_root(".", ".") has put the old root here
+        if (
+            any(at.startswith(_OLD) for at in mounts) and target == "/"
+        ):  # pivot_root(".", ".") has put the old root here
             return [Change((*table, at), mounts[at], None) for at in sorted(mounts) if at.startswith(_OLD)]
         below = target.rstrip("/") + "/"
         lazy = bool(event.args[1] & linux.MNT_DETACH)
@@ -260,7 +291,7 @@ class Tasks:
         table, new_root = self._table(event, state), self._absolute(event, event.args[0])
         mounts = state["mounts"].get(table[1], {})
         self._cwd[event.task] = "/"
-        return [Change(table, mounts or None, dict(_pivoted(mounts, new_root.rstrip("/"))))]
+        return [Change(table, mounts or None, _pivoted(mounts, new_root.rstrip("/")))]
 
     def _table(self, event: SyscallEvent, _: State) -> tuple[str, str]:
         return "mounts", self._namespaces[event.task]["mnt"]
@@ -272,8 +303,10 @@ class Tasks:
 _OLD: Final = "(old root) "
 
 
-def _pivoted(mounts: Mapping[str, Any], root: str) -> "list[tuple[str, Any]]":
-    inside = [(at.removeprefix(root) or "/", what) for at, what in mounts.items() if at == root or at.startswith(root + "/")]
-    outside = [(_OLD + at, what) for at, what in mounts.items() if not (at == root or at.startswith(root + "/"))]
-    return inside + outside
-
+def _pivoted(mounts: Mapping[str, Any], root: str) -> dict[str, Any]:
+    """Return a table of mounts as seen from a new root: what was outside of it now hangs below the old one."""
+    table: dict[str, Any] = {f"{_OLD}/": {"source": "", "fstype": "", "options": ""}}
+    for at, what in mounts.items():
+        inside = at == root or at.startswith(root + "/")
+        table[(at.removeprefix(root) or "/") if inside else _OLD + at] = what
+    return table

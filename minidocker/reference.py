@@ -43,7 +43,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> "Reference":
-        """Return what a reference names, normalised but without a tag that it hasn't; InvalidReference if it is none."""
+        """Return what a reference names, normalised, no tag added; InvalidReference if it is none."""
         if _IDENTIFIER.fullmatch(text):
             message = f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"
             raise InvalidReference(message, reference=text)
@@ -54,7 +54,7 @@ class Reference:
             raise InvalidReference(message, hint=f"Try {text.lower()}.", reference=text)
         match = _REFERENCE.fullmatch(f"{domain}/{remainder}")
         if match is None:
-            raise InvalidReference(_complaint(text), hint=_hint(text), reference=text)
+            raise InvalidReference("invalid reference format", hint=_hint(text), reference=text)
         if len(f"{match['domain']}/{match['path']}") > _NAME_MAX:
             message = f"repository name must not be more than {_NAME_MAX} characters"
             raise InvalidReference(message, reference=text)
@@ -101,15 +101,6 @@ def _split_domain(text: str) -> tuple[str, str]:
     if domain == DEFAULT_DOMAIN and "/" not in rest:
         rest = _OFFICIAL + rest
     return domain, rest
-
-
-def _complaint(text: str) -> str:
-    """Return which of the grammar's complaints a text that does not match deserves."""
-    if not text:
-        return "invalid reference format"
-    if _REFERENCE.fullmatch("/".join(_split_domain(text.lower()))):
-        return "repository name must be lowercase"
-    return "invalid reference format"
 
 
 def _hint(text: str) -> str:

@@ -57,8 +57,8 @@ class Spec:
         return asdict(self)
 
 
-class _Refused(Exception):  # noqa: N818  becomes Docker's message on the error descriptor
-    """The container cannot start. ``exit_code`` 126 and 127 are the program's fault (runc says so), 125 the request's."""
+class _Refused(Exception):
+    """The container cannot start. Exit codes 126 and 127 are the program's fault (runc says so), 125 the request's."""
 
     def __init__(self, reason: str, exit_code: int = 125) -> None:
         super().__init__(reason)
@@ -115,7 +115,7 @@ async def enter_root(k: System, root: str) -> None:
 
 
 async def become_user(k: System, user: str, env: dict[str, str]) -> dict[str, str]:
-    """Take on the user of ``--user`` or of the image (``name``, ``uid``, ``name:group``), and return env with its HOME."""
+    """Take on the user (``name``, ``uid``, ``name:group``), and return the environment with its HOME."""
     name, _, group = user.partition(":")
     passwd = await _table(k, "/etc/passwd")
     row = next((row for row in passwd if (name or "0") in (row[0], row[2])), None) if passwd else None
@@ -145,7 +145,7 @@ async def enter_workdir(k: System, cwd: str) -> None:
 
 
 async def execute(k: System, path: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Become the program. If the kernel refuses, its words go to standard error, as runc's do, and 126 or 127 is returned."""
+    """Become the program. If the kernel refuses, say so on standard error, as runc does, and return 126 or 127."""
     try:
         await k.execve(path, argv, env)
     except OSError as error:

@@ -85,11 +85,11 @@ class Scope:
 
 
 def clean(name: str) -> str:
-    """Return an entry's name below the root, ``""`` for the root; InvalidArchive if it is absolute or climbs out of it."""
+    """Return an entry's name below the root, ``""`` for the root; InvalidArchive if it is absolute or climbs out."""
     if name[:1] not in (".", "/", "") and "/." not in name and "//" not in name:
         return name
     path = posixpath.normpath(name) if name else "."
-    if path.startswith("/") or path == ".." or path.startswith("../"):
+    if path == ".." or path.startswith(("/", "../")):
         raise escape(f'"{name}" is outside of "/"', path=name)
     return "" if path == "." else path
 

@@ -1,10 +1,10 @@
-"""System calls as strace(1) prints them: ``open("/keep", O_WRONLY|O_APPEND)`` and ``-1 EXDEV (Invalid cross-device link)``.
+"""System calls as strace(1) prints them: ``open("/keep", O_RDONLY)``, ``-1 EXDEV (Invalid cross-device link)``.
 
 Only what is the same on both kernels is printed: of a stat no inode number and no time, of a directory no size and no
 link count; a listing is sorted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker import linux
@@ -23,6 +23,7 @@ _OPEN: Final = [
 _ACCESS: Final = {0: "O_RDONLY", 1: "O_WRONLY", 2: "O_RDWR", 3: "O_ACCMODE"}
 _MOUNT: Final = [(name, value) for name, value in vars(linux).items() if name.startswith("MS_")]
 _UMOUNT: Final = [("MNT_FORCE", 1), ("MNT_DETACH", 2), ("MNT_EXPIRE", 4), ("UMOUNT_NOFOLLOW", 8)]
+_WAIT: Final = [("WNOHANG", linux.WNOHANG), ("WUNTRACED", linux.WUNTRACED)]
 _CLONE: Final = [(name, value) for name, value in vars(linux).items() if name.startswith("CLONE_")]
 _KINDS: Final = {
     linux.S_IFREG: "S_IFREG", linux.S_IFDIR: "S_IFDIR", linux.S_IFLNK: "S_IFLNK", linux.S_IFCHR: "S_IFCHR",
@@ -35,7 +36,7 @@ LOCAL: Final = frozenset({"clone", "wait4", "getpid", "getppid", "time_ns"})
 
 
 def text(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any = None) -> str:
-    """Return the call as strace prints it, without its result. ``result`` fills what the kernel wrote into the arguments."""
+    """Return the call as strace prints it; ``result`` fills in what the kernel wrote into the arguments."""
     words = _words(name, list(args), kwargs)
     if name == "read":
         words.insert(1, quote(result) if isinstance(result, bytes) else "…")
@@ -68,7 +69,9 @@ def quote(value: str | bytes, shown: int = _SHOWN) -> str:
     data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     shown = len(data) if isinstance(value, str) else shown
     body = data[:shown].decode("utf-8", "backslashreplace")
-    escaped = body.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    escaped = (
+        body.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    )
     escaped = "".join(c if c.isprintable() else f"\\{ord(c):o}" for c in escaped)
     return f'"{escaped}"' + ("..." if len(data) > shown else "")
 
@@ -81,40 +84,23 @@ def flags(value: int, names: Sequence[tuple[str, int]]) -> str:
 
 
 def _words(name: str, args: list[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    match name, args:
-        case "open", [path, bits, mode]:
-            access = "|".join([_ACCESS[bits & 3], *([flags(bits & ~3, _OPEN)] if bits & ~3 else [])])
-            return [quote(path), access, *([_octal(mode)] if bits & linux.O_CREAT else [])]
-        case "mkdir" | "chmod", [path, mode]:
-            return [quote(path), _octal(mode)]
-        case "mknod", [path, mode, device]:
-            return [quote(path), _mode(mode), f"makedev({device >> 8:#x}, {device & 0xFF:#x})"]
-        case "fchmod", [fd, mode]:
-            return [str(fd), _octal(mode)]
-        case "umask", [mask]:
-            return [_octal(mask)]
-        case "mount", [source, target, fstype, bits, data]:
-            return [quote(source), quote(target), quote(fstype), flags(bits, _MOUNT), quote(data)]
-        case "umount2", [target, bits]:
-            return [quote(target), flags(bits, _UMOUNT)]
-        case "unshare", [bits]:
-            return [flags(bits, _CLONE)]
-        case "clone", [main, *_]:
-            bits = kwargs.get("flags", 0)
-            return [getattr(main, "__name__", str(main)), flags(bits | linux.SIGCHLD, [*_CLONE, ("SIGCHLD", 17)])]
-        case "execve", [path, argv, _]:
-            return [quote(path), "[" + ", ".join(quote(word) for word in argv) + "]"]
-        case "kill", [pid, signal]:
-            return [str(pid), _SIGNALS.get(signal, str(signal))]
-        case "signal", [signal, handler]:
-            return [_SIGNALS.get(signal, str(signal)), _handler(handler)]
-        case "pipe2", [bits]:
-            return [flags(bits, _OPEN)]
-        case "wait4", [pid, options]:
-            return [str(pid), flags(options, [("WNOHANG", 1), ("WUNTRACED", 2)])]
-        case "utime", [path, times, _]:
-            return [quote(path), "NULL" if times is None else _times(times)]
-    return [_word(arg) for arg in args]
+    if name == "open":
+        return _open_words(*args)
+    if name == "clone":
+        bits = kwargs.get("flags", 0) | linux.SIGCHLD
+        return [getattr(args[0], "__name__", str(args[0])), flags(bits, [*_CLONE, ("SIGCHLD", linux.SIGCHLD)])]
+    if name == "execve":
+        return [_word(arg) for arg in args[:2]]
+    shapes = _SHAPES.get(name)
+    if shapes is None:
+        return [_word(arg) for arg in args]
+    return [shape(arg) for shape, arg in zip(shapes, args, strict=False)]
+
+
+def _open_words(path: str, bits: int, mode: int = 0) -> list[str]:
+    more = flags(bits & ~linux.O_ACCMODE, _OPEN) if bits & ~linux.O_ACCMODE else ""
+    access = _ACCESS[bits & linux.O_ACCMODE]
+    return [quote(path), f"{access}|{more}" if more else access, *([_octal(mode)] if bits & linux.O_CREAT else [])]
 
 
 def _word(arg: Any) -> str:
@@ -139,7 +125,11 @@ def _mode(mode: int) -> str:
 
 
 def _handler(handler: Any) -> str:
-    return {linux.SIG_DFL: "SIG_DFL", linux.SIG_IGN: "SIG_IGN"}.get(handler, "handler") if isinstance(handler, int) else "handler"
+    return (
+        {linux.SIG_DFL: "SIG_DFL", linux.SIG_IGN: "SIG_IGN"}.get(handler, "handler")
+        if isinstance(handler, int)
+        else "handler"
+    )
 
 
 def _status(status: int) -> str:
@@ -157,3 +147,25 @@ def _stat(stat: Stat) -> str:
     if kind in (linux.S_IFCHR, linux.S_IFBLK):
         words[-1] = f"st_rdev=makedev({stat.st_rdev >> 8:#x}, {stat.st_rdev & 0xFF:#x})"
     return "{" + ", ".join(words) + "}"
+
+
+def _signal(number: int) -> str:
+    return _SIGNALS.get(number, str(number))
+
+
+#: How the arguments of a call are written, where a number means more than itself.
+_SHAPES: Final[dict[str, tuple[Callable[[Any], str], ...]]] = {
+    "mkdir": (quote, _octal),
+    "chmod": (quote, _octal),
+    "fchmod": (str, _octal),
+    "umask": (_octal,),
+    "mknod": (quote, _mode, lambda device: f"makedev({device >> 8:#x}, {device & 0xFF:#x})"),
+    "mount": (quote, quote, quote, lambda bits: flags(bits, _MOUNT), quote),
+    "umount2": (quote, lambda bits: flags(bits, _UMOUNT)),
+    "unshare": (lambda bits: flags(bits, _CLONE),),
+    "pipe2": (lambda bits: flags(bits, _OPEN),),
+    "kill": (str, _signal),
+    "signal": (_signal, _handler),
+    "wait4": (str, lambda options: flags(options, _WAIT)),
+    "utime": (quote, lambda times: "NULL" if times is None else _times(times)),
+}

@@ -27,8 +27,9 @@ class Trap(Awaitable[Any]):
         """Yield to the driver, and return what it sends."""
         return (yield self)
 
+
 def trap(name: str, /, *args: Any, **kwargs: Any) -> Trap:
-    """Return the awaitable system call: ``await trap("getpid")``."""
+    """Make a system call to be awaited, as in ``await trap("getpid")``."""
     return Trap(name, args, kwargs)
 
 
@@ -106,7 +107,7 @@ class System:
         return await trap("rename", src, dst)
 
     async def link(self, src: str, dst: str, *, follow_symlinks: bool = True) -> None:
-        """Give an inode one more name (link(2); like os.link, a symlink itself is linked, as link(2) does)."""
+        """Give an inode one more name: a symlink's own, if src is one (link(2))."""
         return await trap("link", src, dst) if follow_symlinks else await trap("link", src, dst, follow_symlinks=False)
 
     async def symlink(self, src: str, dst: str) -> None:
@@ -141,7 +142,9 @@ class System:
         """Make a node: regular file, fifo, socket or device (mknod(2)). ``device`` is ``major << 8 | minor``."""
         return await trap("mknod", path, mode, device)
 
-    async def setxattr(self, path: str, attribute: str, value: bytes, flags: int = 0, *, follow_symlinks: bool = True) -> None:
+    async def setxattr(
+        self, path: str, attribute: str, value: bytes, flags: int = 0, *, follow_symlinks: bool = True
+    ) -> None:
         """Set an extended attribute (setxattr(2)); flags: XATTR_CREATE, XATTR_REPLACE."""
         return await trap("setxattr" if follow_symlinks else "lsetxattr", path, attribute, value, flags)
 

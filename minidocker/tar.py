@@ -10,7 +10,8 @@ from minidocker.errors import EngineError, InvalidArchive
 
 #: What tarfile raises on bytes that are no tar archive: its own errors, and what parsing a wild number or name gives.
 BROKEN: Final = (
-    tarfile.TarError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, EOFError, RecursionError,
+    tarfile.TarError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, EOFError,
+    RecursionError, struct.error,
 )  # fmt: skip
 
 #: A compressed stream's first bytes, and what it is called. Only gzip is read.
@@ -20,7 +21,8 @@ _NANOSECONDS: Final = 1_000_000_000
 _TIME_MAX: Final = (1 << 63) - 1
 
 
-#: A header's fields (tar(5), "POSIX ustar archives"): name, mode, uid, gid, size, mtime, checksum, type, linkname, …, prefix.
+#: A header's fields (tar(5), "POSIX ustar archives"): name, mode, uid, gid, size, mtime, checksum, type, linkname,
+#: magic and prefix.
 _HEADER: Final = struct.Struct("100s8s8s8s12s12s8s1s100s6s2x80x155s12x")
 _ORDINARY: Final = frozenset({tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE})
 
@@ -72,7 +74,7 @@ def members(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
     takes a damaged header for the end, this does not.
     """
     try:
-        with tarfile.open(fileobj=stream, mode="r:", tarinfo=Member, errors="surrogateescape", encoding="utf-8") as archive:
+        with tarfile.TarFile(fileobj=stream, tarinfo=Member, encoding="utf-8", errors="surrogateescape") as archive:
             while (member := archive.next()) is not None:
                 yield member
             end = archive.offset

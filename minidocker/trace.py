@@ -46,7 +46,7 @@ class Step:
     def same_as(self) -> tuple[Any, ...]:
         """Return what must be equal on both kernels: all but what is local, observed, or words of explanation."""
         result = "" if self.local and self.errno is None else self.result
-        changes = tuple(sorted((json.dumps(c.to_json(), sort_keys=True) for c in self.changes)))
+        changes = tuple(sorted(json.dumps(c.to_json(), sort_keys=True) for c in self.changes))
         return (self.depth, self.actor, self.task, self.like or self.text, result, self.errno, changes)
 
     def to_json(self) -> dict[str, Any]:

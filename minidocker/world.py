@@ -50,10 +50,18 @@ class Host:
         clock_ns: Callable[[], int] = lambda: 0,
         read_file: ReadFile | None = None,
     ) -> None:
-        """Take a kernel and what traces should say of it; ``read_file`` reads the files that ``docker load -i`` names."""
+        """Take a kernel, what traces should say of it, and who reads the files that ``docker load -i`` names."""
         self.kernel = kernel
+        self.description = dict(description)
         self.recorder = Recorder(description)
-        self.engine = Engine(kernel, ids=Ids(seed), clock_ns=clock_ns, monitor=self.recorder, machine=str(description.get("machine", "x86_64")), rootless=bool(description.get("rootless")))
+        self.engine = Engine(
+            kernel,
+            ids=Ids(seed),
+            clock_ns=clock_ns,
+            monitor=self.recorder,
+            machine=str(description.get("machine", "x86_64")),
+            rootless=bool(description.get("rootless")),
+        )
         self.client = Docker(self.engine, read_file) if read_file else Docker(self.engine)
 
     def docker(self, line: str | Sequence[str]) -> Outcome:

@@ -83,7 +83,9 @@ def docker_files(
     return files | {"manifest.json": json.dumps(manifest).encode(), "oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
 
 
-def legacy_files(layers: list[bytes], tags: list[str] | None = None, image_config: bytes | None = None) -> dict[str, bytes]:
+def legacy_files(
+    layers: list[bytes], tags: list[str] | None = None, image_config: bytes | None = None
+) -> dict[str, bytes]:
     """Return the members of what ``docker save`` before Docker 25 wrote."""
     image_config = config(layers) if image_config is None else image_config
     tags = ["tiny:1"] if tags is None else tags
@@ -118,7 +120,10 @@ def oci_files(
         }
     ).encode()
     notes = {} if name is None else {"annotations": {"org.opencontainers.image.ref.name": name}}
-    index = {"schemaVersion": 2, "manifests": [descriptor(manifest, "application/vnd.oci.image.manifest.v1+json") | notes]}
+    index = {
+        "schemaVersion": 2,
+        "manifests": [descriptor(manifest, "application/vnd.oci.image.manifest.v1+json") | notes],
+    }
     files = {f"blobs/sha256/{sha256(blob)[7:]}": blob for blob in [image_config, manifest, *blobs]}
     return files | {"index.json": json.dumps(index).encode(), "oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
 
@@ -126,3 +131,27 @@ def oci_files(
 def descriptor(blob: bytes, media_type: str) -> dict[str, Any]:
     """Return how an OCI document names a blob."""
     return {"mediaType": media_type, "digest": sha256(blob), "size": len(blob)}
+
+
+def as_legacy(files: Mapping[str, bytes]) -> bytes:
+    """Return what Docker before 25 would have saved of the same images: a layer's second use is a symlink."""
+    entries, used, items = [], {}, []
+    for item in json.loads(files["manifest.json"]):
+        config_name = item["Config"].removeprefix("blobs/sha256/") + ".json"
+        entries.append(entry(config_name, files[item["Config"]]))
+        layers = []
+        for number, blob in enumerate(item["Layers"]):
+            folder = hashlib.sha256(f"{config_name} {number}".encode()).hexdigest()
+            entries += [entry(folder), entry(f"{folder}/VERSION", b"1.0"), entry(f"{folder}/json", b"{}")]
+            there = used.setdefault(blob, f"{folder}/layer.tar")
+            layers.append(f"{folder}/layer.tar")
+            entries.append(entry(layers[-1], files[blob] if there == layers[-1] else f"../{there}"))
+        items.append({"Config": config_name, "RepoTags": item["RepoTags"], "Layers": layers})
+    entries.append(entry("manifest.json", json.dumps(items).encode()))
+    return tar(entries, format=tarfile.USTAR_FORMAT)
+
+
+def files_of(archive: bytes) -> dict[str, bytes]:
+    """Return the files of a tar archive, gzipped or not, by name."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        return {member.name: opened.extractfile(member).read() for member in opened if member.isreg()}

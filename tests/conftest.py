@@ -15,8 +15,12 @@ REAL = ("kernel", "real")
 """The property by which a report says that its test ran on this machine's kernel."""
 
 
+UNREACHED = pytest.StashKey[bool]()
+"""Set when the whole suite ran as root on Linux and nothing reached the real kernel."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs on the real kernel: a test below tests/real, marked so, or of a case whose kernel is ``real``."""
+    """Mark what runs on the real kernel: a test below tests/real, marked so, or a case of the real one."""
     for item in items:
         if _is_real(item):
             item.add_marker("real")
@@ -24,9 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_real(item: pytest.Item) -> bool:
-    below = rights.ROOT / "tests" / "real" in item.path.parents
-    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    chosen = any(value in {"real", "both"} for value in map(str, values))
+    tests = rights.ROOT / "tests"
+    below, both = tests / "real" in item.path.parents, tests / "conformance" in item.path.parents
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    chosen = any((both or "kernel" in name) and str(value) in {"real", "both"} for name, value in params.items())
     return below or chosen or item.get_closest_marker("real") is not None
 
 
@@ -59,11 +64,13 @@ def _ran_real(terminalreporter) -> int:
     return sum(REAL in map(tuple, report.user_properties) for report in done)
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     """Say how much of the run was on the real kernel, and which right each skip wanted."""
     terminalreporter.write_line(f"real kernel: {_ran_real(terminalreporter)} tests ran on this machine's kernel")
     reasons = [report.longrepr[2] for report in _reports(terminalreporter) if report.skipped and _has_reason(report)]
     wanted = Counter(reason.partition("needs ")[2].partition(":")[0] or "another reason" for reason in reasons)
+    if config.stash.get(UNREACHED, default=False):
+        terminalreporter.write_line("ERROR: this is root on Linux, and no test ran on the real kernel", red=True)
     for right, count in sorted(wanted.items()):
         terminalreporter.write_line(f"skipped for want of {right}: {count}")
 
@@ -80,7 +87,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if worker or reporter is None or exitstatus != 0 or not _is_whole(config) or rights.missing("root"):
         return
     if _ran_real(reporter) == 0:
-        reporter.write_line("ERROR: this is root on Linux, and no test ran on the real kernel", red=True)
+        config.stash[UNREACHED] = True
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -3,6 +3,7 @@
 import os
 import posixpath
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from minidocker.kernel import Files
@@ -14,6 +15,7 @@ _ONE_PATH = frozenset({
     "removexattr", "lremovexattr",
 })  # fmt: skip
 _TWO_PATHS = frozenset({"rename", "link"})
+_NOT_FOLLOWING = frozenset({"lsetxattr", "lgetxattr", "llistxattr", "lremovexattr"})
 
 
 class HostFiles(Files):
@@ -21,7 +23,7 @@ class HostFiles(Files):
 
     def __init__(self, root: str) -> None:
         """Work below root, which exists."""
-        self.root = root
+        self.root = str(Path(root).resolve())
         self.cwd = "/"
         self.calls: list[str] = []
         self.fail: Callable[[str, tuple[Any, ...]], None] = lambda name, args: None
@@ -48,6 +50,8 @@ class HostFiles(Files):
             args = (self._host(args[0]), self._host(args[1]))
         elif name == "symlink":
             args = (args[0], self._host(args[1]))
+        if name in _NOT_FOLLOWING:
+            return getattr(os, name[1:])(*args, follow_symlinks=False)
         own = getattr(self, f"_{name}", None)
         return own(*args, **kwargs) if own else getattr(os, name)(*args, **kwargs)
 
@@ -55,21 +59,18 @@ class HostFiles(Files):
         return self.root + posixpath.join(self.cwd, path)
 
     def _chdir(self, path: str) -> None:
-        if not os.path.isdir(path):
+        if not Path(path).is_dir():
             raise NotADirectoryError(path)
         self.cwd = path.removeprefix(self.root)
 
     def _fchdir(self, fd: int) -> None:
-        self.cwd = os.readlink(f"/proc/self/fd/{fd}").removeprefix(os.path.realpath(self.root)) or "/"
+        self.cwd = str(Path(f"/proc/self/fd/{fd}").readlink()).removeprefix(self.root) or "/"
 
     def _mknod(self, path: str, mode: int, device: int) -> None:
         os.mknod(path, mode, os.makedev(device >> 8, device & 0xFF))
 
-    def _utime(self, path: str, ns: tuple[int, int] | None, follow_symlinks: bool) -> None:  # noqa: FBT001
+    def _utime(self, path: str, ns: tuple[int, int] | None, follow_symlinks: bool) -> None:
         os.utime(path, ns=ns, follow_symlinks=follow_symlinks)
 
     def _link(self, src: str, dst: str) -> None:
         os.link(src, dst, follow_symlinks=False)
-
-    def _lsetxattr(self, path: str, attribute: str, value: bytes, flags: int) -> None:
-        os.setxattr(path, attribute, value, flags, follow_symlinks=False)

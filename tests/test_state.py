@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from minidocker.state import Change, apply, diff, empty_state, revert
 
 leaves = st.one_of(st.integers(), st.text(max_size=3), st.lists(st.integers(), max_size=2))
-tables = st.recursive(leaves, lambda inner: st.dictionaries(st.text(max_size=2), inner, min_size=1, max_size=3), max_leaves=8)
+tables = st.recursive(
+    leaves, lambda inner: st.dictionaries(st.text(max_size=2), inner, min_size=1, max_size=3), max_leaves=8
+)
 states = st.dictionaries(st.text(max_size=2), tables, max_size=4)
 
 

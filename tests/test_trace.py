@@ -16,7 +16,9 @@ def step(index, **fields):
 def counting(length):
     """A trace whose state counts its steps."""
     changes = [Change(("tasks", "n"), number or None, number + 1) for number in range(length)]
-    return Trace(command="docker run", kernel={"kind": "sim"}, steps=tuple(step(i, changes=(c,)) for i, c in enumerate(changes)))
+    return Trace(
+        command="docker run", kernel={"kind": "sim"}, steps=tuple(step(i, changes=(c,)) for i, c in enumerate(changes))
+    )
 
 
 @given(st.integers(min_value=0, max_value=KEYFRAME_EVERY * 3))

@@ -30,10 +30,14 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "doctor", _doctor, "say what this machine's kernel gives the lab, and why not more")
     trace = _command(commands, "trace", _trace, "run a docker command and write its trace", needs_command=True)
     trace.add_argument("--kernel", choices=("sim", "real"), default="sim")
-    trace.add_argument("-o", "--output", metavar="FILE", help="FILE.html, FILE.json or FILE.svg; else the calls are printed")
+    trace.add_argument(
+        "-o", "--output", metavar="FILE", help="FILE.html, FILE.json or FILE.svg; else the calls are printed"
+    )
     compare = _command(commands, "compare", _compare, "run a docker command on both kernels", needs_command=True)
     for command in (trace, compare):
-        command.add_argument("--load", metavar="FILE", action="append", default=[], help="an image archive to load first")
+        command.add_argument(
+            "--load", metavar="FILE", action="append", default=[], help="an image archive to load first"
+        )
         command.add_argument(
             "--programs",
             choices=("lab", "elf"),

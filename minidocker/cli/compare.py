@@ -1,4 +1,4 @@
-"""``minidocker compare``: run one docker command on both kernels; exit code 1, and the first step that differs, if one does."""
+"""``minidocker compare``: one docker command on both kernels; exit code 1, and the first step that differs."""
 
 import argparse
 import sys

@@ -52,7 +52,7 @@ class Docker:
     """docker's client over one engine."""
 
     engine: Engine
-    read_file: ReadFile = field(default=lambda path: _no_files(path))
+    read_file: ReadFile = field(default_factory=lambda: _no_files)
 
     def __call__(self, line: str | Sequence[str]) -> Result:
         """Run one command line, with or without the word ``docker`` in front."""
@@ -144,7 +144,8 @@ def _ps(docker: Docker, parsed: Parsed) -> Result:
         return Result("".join(f"{c.id[:12]}\n" for c in shown).encode())
     now = engine.now_ns()
     rows = [
-        (c.id[:12], c.image, _quoted(c.argv), f"{_ago(now, c.created_ns)} ago", _status(c, now), "", c.name) for c in shown
+        (c.id[:12], c.image, _quoted(c.argv), f"{_ago(now, c.created_ns)} ago", _status(c, now), "", c.name)
+        for c in shown
     ]
     header = ("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
     return Result(table(header, rows).encode())
@@ -157,7 +158,13 @@ def _images(docker: Docker, parsed: Parsed) -> Result:
         return Result("".join(f"{line.image.id.short}\n" for line in lines).encode())
     now = docker.engine.now_ns()
     cells = [
-        (s.repository or "<none>", s.tag or "<none>", s.image.id.short, f"{_ago(now, _created_ns(s.image))} ago", humans.size(s.size))
+        (
+            s.repository or "<none>",
+            s.tag or "<none>",
+            s.image.id.short,
+            f"{_ago(now, _created_ns(s.image))} ago",
+            humans.size(s.size),
+        )
         for s in lines
     ]
     return Result(table(("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"), cells).encode())
@@ -278,10 +285,10 @@ _CREATE_FLAGS: Final = (
     *(
         Flag(name=name, short=short, takes="value", modelled=False)
         for name, short in {
-            "publish": "p", "volume": "v", "memory": "m", "cpu-shares": "c", "hostname": "h", "label": "l", "attach": "a",
-            "link": "", "network": "", "cpus": "", "pids-limit": "", "restart": "", "cap-add": "", "cap-drop": "",
-            "mount": "", "tmpfs": "", "ulimit": "", "pid": "", "ipc": "", "uts": "", "userns": "", "platform": "",
-            "env-file": "", "security-opt": "", "stop-signal": "", "device": "", "add-host": "", "dns": "",
+            "publish": "p", "volume": "v", "memory": "m", "cpu-shares": "c", "hostname": "h", "label": "l",
+            "attach": "a", "link": "", "network": "", "cpus": "", "pids-limit": "", "restart": "",
+            "cap-add": "", "cap-drop": "", "mount": "", "tmpfs": "", "ulimit": "", "pid": "", "ipc": "", "uts": "", "userns": "",
+            "platform": "", "env-file": "", "security-opt": "", "stop-signal": "", "device": "", "add-host": "", "dns": "",
         }.items()
     ),
     *(

@@ -1,4 +1,4 @@
-"""Flags as docker's client takes them (Go's pflag): ``--name web``, ``--name=web``, ``-e A=b``, ``-itd``; same complaints."""
+"""Flags as docker's client takes them (Go's pflag): ``--name web``, ``--name=web``, ``-e A=b``, ``-itd``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """One flag of a command. ``takes`` names its value's kind (empty: it is a switch), ``modelled`` tells if the lab has it."""
+    """One flag of a command. ``takes`` names its value's kind (empty: a switch); ``modelled`` if the lab has it."""
 
     name: str
     short: str = ""

@@ -1,4 +1,4 @@
-"""``minidocker trace``: run one docker command on one kernel, and write its trace as a page, as JSON, as a picture, or as lines."""
+"""``minidocker trace``: one docker command on one kernel, its trace as a page, as JSON, as a picture, or as lines."""
 
 import argparse
 import json
@@ -60,4 +60,10 @@ def _drawn(trace: Trace, suffix: str) -> str:
 def line(step: Step) -> str:
     """Return a step as a line: who, how deep, what, and the result, like strace -f."""
     text = f"{step.actor:>8}  {'  ' * step.depth}{step.text}"
-    return f"{text} = {step.result}" if step.depth == SYSCALL else f"{text}{'  (observed)' if step.observed else ''}" if step.depth == INSIDE else text
+    return (
+        f"{text} = {step.result}"
+        if step.depth == SYSCALL
+        else f"{text}{'  (observed)' if step.observed else ''}"
+        if step.depth == INSIDE
+        else text
+    )

@@ -2,7 +2,6 @@
 
 from minidocker.linux import SIGNALS, SIGTERM
 from minidocker.programs import stdio
-from minidocker.programs.options import Usage, refuse
 from minidocker.system import System
 
 
@@ -28,7 +27,8 @@ async def run(k: System, label: str, words: list[str]) -> int:
     if words[:1] == ["--"]:
         words.pop(0)
     if not words:
-        return await refuse(k, "kill", Usage("you need to specify whom to kill"), "[-l] [-SIG] PID...")
+        await stdio.complain(k, f"{label}: you need to specify whom to kill")
+        return 1
     failed = [word for word in words if not await _send(k, label, word, signum)]
     return 1 if failed else 0
 

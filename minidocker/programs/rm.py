@@ -20,14 +20,14 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     status = 0
     for path in options.operands:
         if path.rstrip("/").rsplit("/", 1)[-1] in (".", "..") or not path.strip("/"):
-            await stdio.complain(k, f"rm: can't remove '.' or '..'" if path.strip("/") else f"rm: can't remove '{path}'")
+            await stdio.complain(k, "rm: can't remove '.' or '..'" if path.strip("/") else f"rm: can't remove '{path}'")
             status = 1
         else:
             status |= await remove(k, path, recursive=recursive, force="f" in options)
     return status
 
 
-async def remove(k: System, path: str, *, recursive: bool, force: bool) -> int:
+async def remove(k: System, path: str, *, recursive: bool, force: bool, program: str = "rm") -> int:
     """Remove one name, or with ``recursive`` a tree, and return 1 if anything of it is still there."""
     try:
         kind = (await k.lstat(path)).st_mode & S_IFMT
@@ -35,15 +35,15 @@ async def remove(k: System, path: str, *, recursive: bool, force: bool) -> int:
             await k.unlink(path)
             return 0
         if not recursive:
-            await stdio.complain(k, f"rm: '{path}' is a directory")
+            await stdio.complain(k, f"{program}: '{path}' is a directory")
             return 1
         status = 0
         for name in sorted(await k.listdir(path)):
-            status |= await remove(k, f"{path.rstrip('/')}/{name}", recursive=True, force=force)
+            status |= await remove(k, f"{path.rstrip('/')}/{name}", recursive=True, force=force, program=program)
         await k.rmdir(path)
     except OSError as error:
         if force and error.errno == errno.ENOENT:
             return 0
-        await stdio.complain(k, f"rm: can't remove '{path}': {stdio.reason(error)}")
+        await stdio.complain(k, f"{program}: can't remove '{path}': {stdio.reason(error)}")
         return 1
     return status

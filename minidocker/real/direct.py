@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from minidocker.kernel import Files, Mounts, Credentials, Stat
+from minidocker.kernel import Credentials, Files, Mounts, Stat, Tasks
 from minidocker.linux import O_CLOEXEC
 from minidocker.real import overlay, syscalls
 
@@ -40,7 +40,7 @@ def bad_fd() -> NoReturn:
     raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
-class Direct(Files, Mounts, Credentials):
+class Direct(Files, Mounts, Credentials, Tasks):
     """This machine's kernel, called from this very process."""
 
     def __init__(self) -> None:

@@ -124,7 +124,7 @@ class Helper:
         """Take the descriptors that lead to the lab, and what an ELF file runs: itself, or the lab's program."""
         self.lab = lab
         self.host = Host()
-        self.host.calls["clone"] = self.clone
+        self.host.calls |= {"clone": self.clone, "wait4": self.wait4}
         self.tracing = mmap.mmap(-1, mmap.PAGESIZE)
         """Shared with all tasks; its first byte says whether calls are reported."""
         self.steps = Steps(self.host)
@@ -142,7 +142,12 @@ class Helper:
             lab_pidfd: self.end,
             self.host.news.fileno(): lambda: None,
         }
-        for fd in (lab, lab_pidfd):
+        self.pids: set[int] = set()
+        """The children that the lab started and has not waited for."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        ended = own_fd(syscalls.signalfd(-1, {signal.SIGCHLD}))
+        self.hooks[ended] = self.reap_orphans
+        for fd in (lab, lab_pidfd, ended):
             self.epoll.register(fd, select.EPOLLIN)
         self.unloaded = tasks.modules()
         self.verbs: dict[str, Callable[..., Any]] = {
@@ -268,8 +273,25 @@ class Helper:
         self.listen_to(ours)
         pidfd = own_fd(os.pidfd_open(pid))
         self.children[pidfd] = pid
+        self.pids.add(pid)
         self.host.news.register(pidfd, select.EPOLLIN)
         return pid
+
+    def wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        """Reap a child of the lab's (wait4(2)); EAGAIN if none has ended."""
+        found, status = self.host.sys_wait4(pid, options)
+        self.pids.discard(found)
+        self.reap_orphans()
+        return found, status
+
+    def reap_orphans(self) -> None:
+        """Reap what lost its parent and became PID 1's: nobody else will wait for it."""
+        signal.sigtimedwait({signal.SIGCHLD}, 0)
+        with suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in self.pids:
+                    return  # it stays until the lab waits for it; then we look behind it
+                os.waitpid(ended.si_pid, 0)
 
     def listen_to(self, sock: socket.socket) -> None:
         """Take reports of a task from now on."""

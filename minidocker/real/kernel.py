@@ -7,12 +7,13 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from select import select
 from typing import Any, Final
 
 import minidocker
 from minidocker.kernel import Event, Kernel, Listener, SyscallEvent
+from minidocker.linux import SIGKILL
 from minidocker.real import wire
 
 #: What the helper's interpreter is told to run: no site, no environment variables, nothing but what it needs.
@@ -47,20 +48,21 @@ class RealKernel(Kernel):
         self._inbox = b""
         self._late: list[tuple[str, int]] = []
         self._sock, theirs = socket.socketpair()
-        lifeline, self._lifeline = os.pipe()
-        pidfd = os.pidfd_open(os.getpid())
+        theirs_alive, ours_alive = os.pipe()
+        lab = os.pidfd_open(os.getpid())
+        self._held = _Held(owner=os.getpid(), fds=[ours_alive])
+        self._end = weakref.finalize(self, _end, self._sock, self._held)
         try:
-            self._end: Callable[[], Any] = weakref.finalize(self, _end, self._sock, self._lifeline, os.getpid(), pids := [])
-            self._start(pids, {"size_bytes": size_bytes, "programs": programs}, theirs.fileno(), lifeline, pidfd)
+            self._start({"size_bytes": size_bytes, "programs": programs}, theirs.fileno(), theirs_alive, lab)
         except BaseException:
             self._end()
             raise
         finally:
             theirs.close()
-            os.close(lifeline)
-            os.close(pidfd)
+            os.close(theirs_alive)
+            os.close(lab)
 
-    def _start(self, pids: list[int], settings: dict[str, Any], *fds: int) -> None:
+    def _start(self, settings: dict[str, Any], *fds: int) -> None:
         root = str(Path(minidocker.__file__).parent.parent)
         command = [sys.executable or "python3", "-I", "-S", "-c", _START, root, *map(str, fds)]
         starter = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, start_new_session=True)
@@ -71,18 +73,17 @@ class RealKernel(Kernel):
             while (message := wire.receive(self._sock.fileno()))[0] != "ready":  # and not a byte more
                 if message[0] == "error":
                     raise wire.unpack_error(message[1])
-                pids.append(message[1])
-                self.ids = message[2]
+                _, self._held.pid, self.ids = message
             _, received, _, _ = socket.recv_fds(self._sock, 1, 1)
             self._news = received[0]
-            weakref.finalize(self, os.close, self._news)
+            self._held.fds += received
         finally:
             starter.wait()
 
     @property
     def pid(self) -> int:
         """The helper's pid, as the host sees it: /proc/PID/root is the tree with all the lab's mounts."""
-        return self._end.peek()[2][3][0]  # type: ignore[attr-defined]
+        return self._held.pid
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when poll has something to tell."""
@@ -148,6 +149,8 @@ class RealKernel(Kernel):
         return self._answer()
 
     def _send(self, verb: str, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        if not self._end.alive:
+            raise wire.Gone("the real kernel was closed")
         self._number += 1
         try:
             frame = wire.encode((self._number, verb, name, args, kwargs))
@@ -205,14 +208,22 @@ class RealKernel(Kernel):
             self.listener_error = error
 
 
-def _end(sock: socket.socket, lifeline: int, owner: int, pids: list[int]) -> None:
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """What must be let go of at the end: descriptors, and the helper. ``owner`` is the process that may end it."""
+
+    owner: int
+    fds: list[int]
+    pid: int = 0
+
+
+def _end(sock: socket.socket, held: _Held) -> None:
     """Let go of the helper, see it die, and with it all that it held. A forked copy of the lab only lets go."""
     sock.close()
-    os.close(lifeline)
-    if os.getpid() != owner:
-        return
-    for pid in pids:
+    while held.fds:
+        os.close(held.fds.pop())
+    if held.pid and os.getpid() == held.owner:
         with suppress(ProcessLookupError):
-            os.kill(pid, 9)
+            os.kill(held.pid, SIGKILL)
         with suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+            os.waitpid(held.pid, 0)

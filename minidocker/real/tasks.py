@@ -1,13 +1,14 @@
 """A task on this machine: a cloned process in which a coroutine over System is driven, each call performed at once."""
 
-import errno
 import os
+import resource  # noqa: F401  os.wait4 imports it when first called, which a task in a container cannot
 import select
 import signal
 import socket
 import time
 import traceback
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from importlib import import_module
 from mmap import mmap
@@ -16,15 +17,18 @@ from stat import S_ISFIFO
 from typing import Any, Final, NoReturn
 
 from minidocker import programs
-from minidocker.linux import O_NONBLOCK, PIPE_BUF
+from minidocker.linux import PIPE_BUF, SIG_DFL, SIGABRT
 from minidocker.real import execve, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, bad_fd
 from minidocker.real.host import own_fd
 from minidocker.real.signals import Handler, Signals
 from minidocker.system import Main, System, Trap
 
-#: What a program's own mistake (a Python exception) exits with.
-CRASHED: Final = 70
+#: What a task exits with whose helper is gone: nobody will see it.
+ORPHANED: Final = 70
+
+#: How long a task's name can be (linux/sched.h, less its end).
+TASK_COMM_LEN: Final = 15
 
 _MOST_FDS: Final = 1 << 20
 
@@ -122,13 +126,14 @@ class Task:
             os.closerange(OWN_FDS, self.channel)
             os.closerange(self.channel + 1, _MOST_FDS)
             self.calls.signals.after_clone()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD} - set(self.calls.signals.handlers))
             for signum in (signal.SIGIO, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(signum, signal.SIG_DFL)
             self.drive(main(System(), *args))
         except BaseException:  # noqa: BLE001  nothing may get out of this process
             traceback.print_exc()
         finally:
-            os._exit(CRASHED)
+            os._exit(ORPHANED)
 
     def keep(self, fds: Mapping[int, int]) -> None:
         """Keep only the given descriptors: number here → number before."""
@@ -149,8 +154,7 @@ class Task:
             except StopIteration as stop:
                 trap = Trap("exit", (stop.value or 0,))
             except Exception:  # noqa: BLE001  a mistake in the program
-                traceback.print_exc()
-                trap = Trap("exit", (CRASHED,))
+                self.crash(traceback.format_exc())
             value = error = None
             try:
                 value = self.perform(trap.name, trap.args, trap.kwargs)
@@ -160,6 +164,14 @@ class Task:
                 coroutine = become.args[0]
             except Exit as end:
                 os._exit(end.args[0])
+
+    def crash(self, text: str) -> NoReturn:
+        """End a task whose program raised: as by abort(3), with the traceback on its standard error."""
+        with suppress(OSError):
+            self.perform("write", (2, text.encode("utf-8", "replace")), {})
+        self.calls.signals.set(SIGABRT, SIG_DFL)
+        os.kill(os.getpid(), SIGABRT)
+        os._exit(128 + SIGABRT)  # the init of a PID namespace survives its own signals
 
     def perform(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Perform one call: the one place that all of a task's calls pass. Report it if somebody listens."""
@@ -189,7 +201,7 @@ class Task:
         else:
             os.write(self.channel, frame)
         if not os.read(self.channel, 1):
-            os._exit(CRASHED)  # no helper, no lab
+            os._exit(ORPHANED)  # no helper, no lab
 
     def clone(self, main: Main, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
         """Start a child of this task (clone(2))."""
@@ -209,11 +221,11 @@ class Task:
 
     def execve(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
         """Become another program (execve(2)): the lab's here, any other by the kernel."""
-        program = execve.examine(path, argv, elf_too=self.calls.programs == "lab")
+        program = execve.examine(path, argv, env, elf_too=self.calls.programs == "lab")
         if program is None:
             self.execve_for_real(path, argv, env)
         self.calls.close_on_exec()
-        self.actor = basename(path)
+        self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
         raise Become(program.main(System(), program.argv, dict(env)))
 
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:

@@ -24,7 +24,7 @@ class Clock(Protocol):
 
 
 class VirtualClock:
-    """Time that passes by system calls alone, and jumps while nobody has anything to do: runs are the same each time."""
+    """Time that passes by system calls alone, and jumps while nobody has anything to do: each run is the same."""
 
     __slots__ = ("_now_ns",)
 

@@ -67,14 +67,6 @@ class Dentry:
         self.name, self.parent = target.name, target.parent
         self.cache()
 
-    def exchange(self, other: "Dentry") -> None:
-        """Let two dentries take each other's place (d_exchange)."""
-        self.drop()
-        other.drop()
-        self.name, self.parent, other.name, other.parent = other.name, other.parent, self.name, self.parent
-        self.cache()
-        other.cache()
-
     def ancestors(self) -> "Iterator[Dentry]":
         """Yield the dentry, its parent, and so on to the root."""
         dentry = self

@@ -1,4 +1,4 @@
-"""The character devices that every container has: null, zero, full, random, urandom, tty (null(4), full(4), random(4))."""
+"""The character devices that every container has: null, zero, full, random, urandom (null(4), full(4), random(4))."""
 
 import errno
 from random import Random

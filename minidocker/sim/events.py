@@ -1,4 +1,4 @@
-"""What the host's side waits for: poll and watch (epoll(7)). While it waits, the scheduler gives the tasks their turns."""
+"""What the host's side waits for: poll and watch (epoll(7)). While it waits, the scheduler runs the tasks."""
 
 import errno
 from typing import TYPE_CHECKING, Final
@@ -37,8 +37,8 @@ class Events:
     def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Let tasks run until something happened, and return what.
 
-        A descriptor is told as long as it is readable, an ended child once. A timeout is the clock's: virtual time passes
-        while everybody waits. If nothing can ever happen (no timer, nobody who could run), the answer is ``[]`` at once.
+        A descriptor is told as long as it is readable, an ended child once. A timeout is the clock's: virtual time
+        passes while everybody waits. If nothing can ever happen (no timer, nobody who could run), the answer is ``[]``.
         """
         scheduler, clock = self._kernel.scheduler, self._kernel.clock
         if timeout_s is None:

@@ -1,7 +1,7 @@
 """execve: which program a file is, and how a task becomes it (execve(2)).
 
-The simulated kernel runs the lab's programs only: a file that says ``#!minidocker NAME`` is the program of that name, and
-an ELF file the one that has the name of the file (``/bin/ls`` is ls; busybox is the program that its first argument says).
+The simulated kernel runs the lab's programs only: a file that says ``#!minidocker NAME`` is the program of that name,
+and an ELF file the one that has the name of the file (``/bin/ls`` is ls; busybox is what its first argument says).
 """
 
 import errno
@@ -28,7 +28,14 @@ MAX_ARGUMENTS: Final = 2 << 20
 
 ELF: Final = b"\x7fELF"
 #: e_machine in elf(5), by uname's machine; an x86_64 kernel runs i386's too.
-MACHINES: Final = {"x86_64": (62, 3), "aarch64": (183,), "i686": (3,), "riscv64": (243,), "s390x": (22,), "ppc64le": (21,)}
+MACHINES: Final = {
+    "x86_64": (62, 3),
+    "aarch64": (183,),
+    "i686": (3,),
+    "riscv64": (243,),
+    "s390x": (22,),
+    "ppc64le": (21,),
+}
 #: Shells by other names.
 ALIASES: Final = {"dash": "sh", "bash": "sh", "ash": "sh", "[": "test"}
 
@@ -36,14 +43,12 @@ ALIASES: Final = {"dash": "sh", "bash": "sh", "ash": "sh", "[": "test"}
 def sys_execve(task: "Task", path: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
     """Become another program (execve(2)): returns only by raising OSError.
 
-    ENOENT, ENOTDIR, ELOOP, EACCES (not a regular file, not executable, noexec), ENOEXEC (no format that is known, another
-    machine's), E2BIG; ENOSYS, which Linux doesn't have here, if the simulator has no program of that name.
+    ENOENT, ENOTDIR, ELOOP, EACCES (not a regular file, not executable, noexec), ENOEXEC (no format that is known,
+    another machine's), E2BIG; ENOSYS, which Linux doesn't have here, if the simulator has no program of that name.
     """
     if task is task.kernel.host:
         fail(errno.EPERM)  # the host's side is no program
-    arguments = list(argv) or [""]
-    _check_size(arguments, env)
-    program, arguments, location = _find(task, path, arguments)
+    program, arguments, location = _find(task, path, list(argv) or [""], env)
     old = task.coroutine
     task.coroutine = program(SYSTEM, arguments, dict(env))
     if old is not None:
@@ -61,15 +66,16 @@ def _check_size(argv: list[str], env: Mapping[str, str]) -> None:
         fail(errno.E2BIG)
 
 
-def _find(task: "Task", path: str, argv: list[str]) -> "tuple[Program, list[str], Location]":
+def _find(task: "Task", path: str, argv: list[str], env: Mapping[str, str]) -> "tuple[Program, list[str], Location]":
     """Return the program that a file is, following scripts to their interpreters, and its arguments."""
     try:
+        executable(task, path)
+        _check_size(argv, env)
         return _identify(task, path, argv)
     except OSError as error:
-        number = error.errno or errno.ENOEXEC
-        if number == errno.ENOSYS:
+        if error.errno == errno.ENOSYS:
             raise
-        fail(number, path)
+        return fail(error.errno or errno.ENOEXEC, path)
 
 
 def _identify(task: "Task", path: str, argv: list[str]) -> "tuple[Program, list[str], Location]":
@@ -89,7 +95,7 @@ def _identify(task: "Task", path: str, argv: list[str]) -> "tuple[Program, list[
             return _program(name), argv, location
         else:
             fail(errno.ENOEXEC)
-    fail(errno.ELOOP)
+    return fail(errno.ELOOP)
 
 
 def executable(task: "Task", path: str) -> "Location":
@@ -109,7 +115,7 @@ def _interpreter(header: bytes) -> list[str]:
 
 
 def _check_machine(task: "Task", header: bytes) -> None:
-    """Refuse an ELF file for another machine: ENOEXEC. e_machine stands at byte 18, little-endian unless byte 5 is 2."""
+    """Refuse an ELF file for another machine: ENOEXEC. e_machine stands at byte 18, big-endian if byte 5 is 2."""
     order: Literal["big", "little"] = "big" if header[5:6] == b"\x02" else "little"
     machine = int.from_bytes(header[18:20], order)
     if machine not in MACHINES.get(task.kernel.profile.machine, ()):

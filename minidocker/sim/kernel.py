@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker.kernel import Event, Inner, Kernel, Listener, SyscallEvent
-from minidocker.linux import S_IFDIR, S_IFIFO, fail
+from minidocker.linux import S_IFCHR, S_IFDIR, S_IFIFO, fail
 from minidocker.observe import UpperWatch
 from minidocker.sim import device, pipe, tasks
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.events import Events
+from minidocker.sim.file_handle import FileHandles
 from minidocker.sim.mount import Mount, MountNamespace, register
 from minidocker.sim.namespaces import FIRST_MNT, Namespaces
 from minidocker.sim.path import FsContext, Location
@@ -37,6 +38,9 @@ _HOST_TREE: Final = {
     "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "mnt": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755,
     "sys": 0o555, "tmp": 0o1777, "var": 0o755, "var/lib": 0o755,
 }  # fmt: skip
+
+#: The devices of a simulated host: null(4), full(4), random(4), tty(4).
+_DEVICES: Final = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 
 
 def _system_calls() -> dict[str, SystemCall]:
@@ -66,10 +70,12 @@ class SimKernel(Kernel):
             importlib.import_module(f"minidocker.sim.{name}")
         self.drivers: dict[tuple[int, int, int], SystemCall] = {**device.DRIVERS, (S_IFIFO, 0, 0): pipe.open_fifo}
         self._watches: dict[str, UpperWatch] = {}
+        self.handles = FileHandles()
         self._last_device = self._last_mount_id = 0
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
         self.host = self._boot()
+        self._furnish()
 
     def _boot(self) -> Task:
         """Mount a rootfs and over it the host's root file system, and start the host's task."""
@@ -94,6 +100,13 @@ class SimKernel(Kernel):
         )
         host.ns.pid.enter(host)
         return host
+
+    def _furnish(self) -> None:
+        """Mount proc and make the usual device nodes, as every host has them."""
+        self.mount("proc", "/proc", "proc")
+        for name, (major, minor) in _DEVICES.items():
+            self.mknod(f"/dev/{name}", S_IFCHR | 0o666, major << 8 | minor)
+            self.chmod(f"/dev/{name}", 0o666)
 
     def tasks(self) -> list[Task]:
         """Return all tasks that have not ended: a zombie has no directory and no descriptor any more."""

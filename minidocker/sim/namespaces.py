@@ -1,7 +1,7 @@
 """Namespaces: which mounts, process ids and host name a task sees (namespaces(7)).
 
-Three kinds are modelled: MNT, PID and UTS. A PID namespace lies inside another, and a task has a number in its own and in
-each one around it (pid_namespaces(7)). The numbers that name namespaces in ``/proc/PID/ns`` are inode numbers, as Linux's.
+Three kinds are modelled: MNT, PID and UTS. A PID namespace lies inside another, and a task has a number in its own and
+in each one around it (pid_namespaces(7)). What names namespaces in ``/proc/PID/ns`` are inode numbers, as Linux's.
 """
 
 import errno
@@ -149,7 +149,7 @@ class Namespaces:
         return namespace
 
     def enter_new(self, flags: int, fs: "FsContext") -> None:
-        """Put new namespaces in the place of old ones. The root and working directory in fs move to the copied mounts."""
+        """Put new namespaces in the place of old ones. Root and working directory in fs move to the copied mounts."""
         if flags & CLONE_NEWUTS:
             self.uts = UtsNamespace(self.next_id(), self.uts.hostname)
         if flags & CLONE_NEWPID:
@@ -223,7 +223,7 @@ def sys_sethostname(task: "Task", name: str) -> None:
     """Set the host name of the caller's UTS namespace (sethostname(2)): at most 64 bytes, by root."""
     if not task.creds.privileged:
         fail(errno.EPERM)
-    if len(name.encode()) > 64:  # noqa: PLR2004  __NEW_UTS_LEN
+    if len(name.encode()) > 64:  # __NEW_UTS_LEN
         fail(errno.EINVAL)
     task.ns.uts.hostname = name
 

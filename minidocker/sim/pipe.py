@@ -1,14 +1,25 @@
 """Pipes and fifos: bytes that one task writes and another reads (pipe(7)).
 
-A pipe holds 64 KiB. A reader waits while it is empty and somebody may still write, a writer while it is full and somebody
-may still read. Up to PIPE_BUF bytes are written all at once or not yet.
+A pipe holds 64 KiB. A reader waits while it is empty and somebody may still write, a writer while it is full and
+somebody may still read. Up to PIPE_BUF bytes are written all at once or not yet.
 """
 
 import errno
 from typing import TYPE_CHECKING, Final
 
 from minidocker.kernel import Stat
-from minidocker.linux import O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, S_IFIFO, SIGPIPE, fail
+from minidocker.linux import (
+    O_ACCMODE,
+    O_CLOEXEC,
+    O_NONBLOCK,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
+    PIPE_BUF,
+    S_IFIFO,
+    SIGPIPE,
+    fail,
+)
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.signals import send
 from minidocker.sim.task import Wait, WaitQueue
@@ -71,7 +82,7 @@ class PipeEnd(OpenFile):
         pipe.writers += self.may_write
 
     def read(self, task: "Task", n: int) -> bytes:
-        """Return what is there, at most n bytes; ``b""`` once nobody can write; EAGAIN rather than wait if non-blocking."""
+        """Return what is there, at most n bytes; ``b""`` once nobody can write; EAGAIN for a wait if non-blocking."""
         pipe = self.pipe
         if pipe.buffer:
             data = bytes(pipe.buffer[:n])

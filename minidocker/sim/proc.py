@@ -1,7 +1,7 @@
 """proc: tasks and the kernel's settings as files (proc(5)). What they say is in ``proc_files.py``.
 
-A proc mount shows the tasks of one PID namespace, its mounter's: ``/proc/7`` is who is 7 there. Directories of tasks are
-made anew at each lookup; links such as ``/proc/7/root`` are magic: they lead to the place itself, whatever its path.
+A proc mount shows the tasks of one PID namespace, its mounter's: ``/proc/7`` is who is 7 there. Directories of tasks
+are made anew at each lookup; links such as ``/proc/7/root`` are magic: they lead to the place, whatever its path.
 """
 
 import errno
@@ -56,7 +56,7 @@ class Proc(SuperBlock):
         return dentry
 
 
-def mount_proc(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:  # noqa: FBT001  Factory's signature
+def mount_proc(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
     """Make a proc for the PID namespace that the caller is in; options (hidepid …) are not modelled: EINVAL."""
     if data:
         raise OSError(errno.EINVAL, f"Invalid argument: proc: the simulator does not model {data!r}")
@@ -405,7 +405,7 @@ class DescriptorLink(MagicLink):
             return Location(*location)
         if isinstance(file, PipeEnd):
             return _nameless(task, PipeInode(self.superblock, file.pipe, file.stat()))
-        fail(errno.ENXIO)
+        return fail(errno.ENXIO)
 
     def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
         """Return the path, or ``pipe:[inode number]``."""

@@ -1,13 +1,14 @@
 """The scheduler: whose turn it is. Tasks are coroutines; each call they make arrives here as a Trap.
 
-First come, first served: a task runs until it must wait, or has made ``SLICE`` calls. One that must wait is parked in the
-wait queues of what it waits for, and makes its call again when it is woken. When all wait, the clock passes to the next
-timer. Nothing here depends on chance or on the hour (but by a WallClock), so the same programs give the same trace.
+First come, first served: a task runs until it must wait, or has made ``SLICE`` calls. One that must wait is parked in
+the wait queues of what it waits for, and makes its call again when it is woken. When all wait, the clock passes to the
+next timer. Nothing here depends on chance or on the hour (but by a WallClock): same programs, same trace.
 """
 
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -95,31 +96,30 @@ class Scheduler:
     def _turn(self, task: "Task") -> None:
         """Let one task run until it waits, ends, is stopped, or its slice is over."""
         task.queued = False
-        coroutine = task.coroutine
-        if coroutine is None:
-            return
         try:
             for _ in range(SLICE):
-                if task.signals.pending or task.signals.stopped:
-                    fate = deliver(task, end)
-                    if fate is not Fate.GOES_ON:
-                        return
-                if task.trap is None:
-                    task.trap = _resume(coroutine, task.answer)
-                self._call(task, task.trap)
-                if task.coroutine is not coroutine:  # it ended, or became another program
-                    coroutine, task.answer = task.coroutine, None
-                    if coroutine is None:
-                        return
+                if not self._step(task):
+                    return
         except Wait as wait:
             self._park(task, wait)
-            return
         except BaseException as error:
             self._crash(task, error)
             if not isinstance(error, Exception):
                 raise
-            return
-        self.ready(task)
+        else:
+            self.ready(task)
+
+    def _step(self, task: "Task") -> bool:
+        """Let a task take its signals, go on to its next call, and make it; False if it ended or was stopped."""
+        signals, program = task.signals, task.coroutine
+        if program is None or ((signals.pending or signals.stopped) and deliver(task, end) is not Fate.GOES_ON):
+            return False
+        if task.trap is None:
+            task.trap = _resume(program, task.answer)
+        self._call(task, task.trap)
+        if task.coroutine is not program:
+            task.answer = None  # it became another program, or ended
+        return task.coroutine is not None
 
     def _call(self, task: "Task", trap: Trap) -> None:
         """Perform a task's call and keep the answer for its program. Wait passes through."""
@@ -128,7 +128,9 @@ class Scheduler:
             task.answer = task.kernel.perform(task, trap.name, trap.args, trap.kwargs)
         except Wait:
             raise
-        except Exception as error:  # noqa: BLE001  an OSError, or the caller's mistake: its program shall see it
+        except OSError as error:
+            task.answer = _Raise(error.with_traceback(None))
+        except Exception as error:  # noqa: BLE001  wrong arguments: the program's mistake, which it shall see
             task.answer = _Raise(error)
         task.trap = task.wait = None
 
@@ -141,13 +143,14 @@ class Scheduler:
 
     def _crash(self, task: "Task", error: BaseException) -> None:
         """End a task whose program raised: as by abort(3), with the traceback on its standard error."""
-        text = "".join(traceback.format_exception(error))
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        text = "".join(traceback.format_exception(type(error), error, trace))
         self.crashes.append(Crash(task=task.line, name=task.name, text=text))
         task.trap = task.wait = None
-        try:
+        with suppress(OSError, Wait):  # if nobody can be told
             task.kernel.perform(task, "write", (2, text.encode()), {})
-        except (OSError, Wait):
-            pass  # nobody can be told
         if task.alive:
             end(task, SIGABRT)
 

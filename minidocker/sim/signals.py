@@ -132,7 +132,7 @@ def may_signal(sender: "Task", task: "Task") -> bool:
 
 
 def sys_kill(task: "Task", pid: int, signal: int) -> None:
-    """Send a signal (kill(2)); 0 only asks whether one could; pid -1 is all that the caller sees but init and itself."""
+    """Send a signal (kill(2)); 0 only asks whether one could; pid -1 is all whom it sees but init and itself."""
     if not 0 <= signal <= LAST:
         fail(errno.EINVAL)
     if pid == 0 or pid < -1:

@@ -37,7 +37,7 @@ class WaitQueue:
             task.kernel.scheduler.ready(task)
 
 
-class Wait(Exception):  # noqa: N818  not an error: the scheduler's signal that a call cannot be answered yet
+class Wait(Exception):
     """The call cannot be answered yet. The task is parked in the queues, or until a time, and then calls again.
 
     While the call is made again, ``task.wait`` is the Wait that it raised the last time (None at the first attempt).

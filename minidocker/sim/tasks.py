@@ -163,7 +163,7 @@ def _tell_parent(task: Task) -> None:
 
 
 def _unmissed(task: Task, parent: Task) -> bool:
-    """Tell whether a zombie goes at once: its parent ignores SIGCHLD (wait(2), NOTES), or the host's side inherited it."""
+    """Tell whether a zombie goes at once: its parent ignores SIGCHLD (wait(2), NOTES), or the host inherited it."""
     if parent is task.kernel.host:
         return task.line.rpartition(".")[0] != parent.line
     return parent.signals.handler(SIGCHLD) == SIG_IGN

@@ -156,17 +156,6 @@ class TmpfsInode(HeldInode):
         self.touch()
         target.touch()
 
-    def exchange(self, one: Dentry, other: Dentry) -> None:
-        """Let two names take each other's place (RENAME_EXCHANGE); overlayfs puts whiteouts for directories so."""
-        target = other.parent.inode
-        assert isinstance(target, TmpfsInode)
-        difference = _inode(one).is_dir - _inode(other).is_dir
-        self.nlink -= difference
-        target.nlink += difference
-        one.exchange(other)
-        self.touch()
-        target.touch()
-
     def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> "OpenFile":
         """Open a file or directory, or the driver of a device or fifo."""
         return open_inode(task, self, location, flags)

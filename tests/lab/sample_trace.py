@@ -37,7 +37,14 @@ def layer(name: str, created_by: str, entries: Mapping[str, Any]) -> dict[str, A
     """Return a layer with these entries."""
     size = sum(entry.get("size", 0) for entry in entries.values())
     digest = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
-    return {"name": name, "digest": digest, "created_by": created_by, "bytes": size, "entries": dict(entries), "complete": True}
+    return {
+        "name": name,
+        "digest": digest,
+        "created_by": created_by,
+        "bytes": size,
+        "entries": dict(entries),
+        "complete": True,
+    }
 
 
 class Tape:
@@ -48,12 +55,22 @@ class Tape:
         self.initial = self.state = initial or empty_state()
         self.steps: list[Step] = []
 
-    def step(self, depth: int, actor: str, text: str, puts: Mapping[tuple[str, ...], Any] | None = None, **more: Any) -> None:
+    def step(
+        self, depth: int, actor: str, text: str, puts: Mapping[tuple[str, ...], Any] | None = None, **more: Any
+    ) -> None:
         """Add a step that puts values at paths of the state."""
         new = apply(self.state, [Change(path, None, value) for path, value in (puts or {}).items()])
         changes = tuple(change for path in (puts or {}) for change in _between(self.state, new, path))
         name = text.partition("(")[0].split()[0]
-        step = Step(index=len(self.steps), depth=depth, actor=actor, text=text, call=name, changes=changes, **{"task": "0", **more})
+        step = Step(
+            index=len(self.steps),
+            depth=depth,
+            actor=actor,
+            text=text,
+            call=name,
+            changes=changes,
+            **{"task": "0", **more},
+        )
         previous = self.steps[-1].digest if self.steps else ""
         self.steps.append(Step.from_json({**step.to_json(), "digest": chain_digest(previous, step)}))
         self.state = new
@@ -70,12 +87,21 @@ def _between(old: State, new: State, path: tuple[str, ...]) -> list[Change]:
 
 def cow_layers() -> dict[str, Any]:
     """Return the layers of an image much like the one of the lessons, the base first."""
-    base = {f"/bin/{name}": symlink("busybox") for name in ("ash", "cat", "chmod", "cp", "ls", "mkdir", "mv", "rm", "sh")}
-    base |= {f"/usr/share/zoneinfo/Europe/{name}": file(2300 + len(name)) for name in ("Berlin", "Paris", "Rome", "Vienna")}
+    base = {
+        f"/bin/{name}": symlink("busybox") for name in ("ash", "cat", "chmod", "cp", "ls", "mkdir", "mv", "rm", "sh")
+    }
+    base |= {
+        f"/usr/share/zoneinfo/Europe/{name}": file(2300 + len(name)) for name in ("Berlin", "Paris", "Rome", "Vienna")
+    }
     base |= {"/": directory(), "/bin": directory(), "/bin/busybox": file(1_131_168, mode=0o755), "/etc": directory()}
     base |= {"/etc/passwd": file(340), "/etc/group": file(307), "/etc/shadow": file(136), "/etc/hosts": file(22)}
     base |= {"/usr": directory(), "/usr/share": directory(), "/usr/share/zoneinfo": directory()}
-    base |= {"/usr/share/zoneinfo/Europe": directory(), "/tmp": directory(mode=0o1777), "/proc": directory(), "/dev": directory()}
+    base |= {
+        "/usr/share/zoneinfo/Europe": directory(),
+        "/tmp": directory(mode=0o1777),
+        "/proc": directory(),
+        "/dev": directory(),
+    }
     return {
         "sha256:0": layer("busybox · 1", "ADD file:4f1c in /", base),
         "sha256:1": layer("cow-tour:1 · 2", "/bin/sh -c echo one > /keep; echo two > /a; ln -s /a /link",
@@ -85,7 +111,7 @@ def cow_layers() -> dict[str, Any]:
         "sha256:3": layer("cow-tour:1 · 4", "/bin/sh -c echo >/d/f; dd of=/big",
                           {"/": directory(), "/d": directory(), "/d/renamed": file(4), "/d/f": file(1), "/big": file(64_000)}),
         "sha256:4": layer("cow-tour:1 · 5", "RUN rm /big # buildkit", {"/": directory(), "/big": whiteout()}),
-        "sha256:5": layer("cow-tour:1 · 6", "CMD [\"sh\"]", {"/": directory(), "/etc": directory(), "/etc/motd": file(21)}),
+        "sha256:5": layer("cow-tour:1 · 6", 'CMD ["sh"]', {"/": directory(), "/etc": directory(), "/etc/motd": file(21)}),
     }  # fmt: skip
 
 
@@ -94,8 +120,20 @@ def cow_trace() -> Trace:
     tape = Tape(apply(empty_state(), diff({}, {"tasks": {"0": _task("daemon", "")}})))
     layers = cow_layers()
     command = "docker run --name web cow-tour:1 sh -c 'echo more >> /keep; rm /d/renamed; mkdir /new; mv /etc /e'"
-    tape.step(DOCKER, "client", command, why="The client asks the daemon; all else is the daemon's work.", ref={"docker": "docker run"})
-    container = {"id": "4f1c9d8e22aa", "image": "cow-tour:1", "command": ["sh", "-c", "echo more >> /keep; …"], "status": "created", "stack": "web"}
+    tape.step(
+        DOCKER,
+        "client",
+        command,
+        why="The client asks the daemon; all else is the daemon's work.",
+        ref={"docker": "docker run"},
+    )
+    container = {
+        "id": "4f1c9d8e22aa",
+        "image": "cow-tour:1",
+        "command": ["sh", "-c", "echo more >> /keep; …"],
+        "status": "created",
+        "stack": "web",
+    }
     tape.step(ENGINE, "daemon", "create container web", {
         ("containers", "web"): container,
         ("stacks", "web"): {"lowers": sorted(layers, reverse=True), "merged": MERGED},
@@ -105,7 +143,14 @@ def cow_trace() -> Trace:
     _write(tape)
     _remove(tape)
     exited = {"name": "sh", "parent": "0", "namespaces": _spaces(2), "status": "zombie", "exit_code": 1}
-    tape.step(SYSCALL, "sh", "exit(1)", {("tasks", "0.1"): exited}, task="0.1", why="The shell ends with the code of its last command.")
+    tape.step(
+        SYSCALL,
+        "sh",
+        "exit(1)",
+        {("tasks", "0.1"): exited},
+        task="0.1",
+        why="The shell ends with the code of its last command.",
+    )
     tape.step(ENGINE, "daemon", "container web exited", {("containers", "web", "status"): "exited", ("containers", "web", "exit_code"): 1},
               why="What the container wrote stays, until docker rm.")  # fmt: skip
     return Trace(command=command, steps=tuple(tape.steps), kernel=KERNEL, layers=layers, initial=tape.initial,
@@ -121,12 +166,22 @@ def _spaces(number: int) -> dict[str, str]:
 
 
 def _start(tape: Tape) -> None:
-    mount = {"source": "overlay", "fstype": "overlay", "options": "lowerdir=l/6:l/5:l/4:l/3:l/2:l/1,upperdir=diff,workdir=work"}
+    mount = {
+        "source": "overlay",
+        "fstype": "overlay",
+        "options": "lowerdir=l/6:l/5:l/4:l/3:l/2:l/1,upperdir=diff,workdir=work",
+    }
     tape.step(SYSCALL, "daemon", 'mkdir("/var/lib/docker/overlay2/4f1c9d/diff", 0755)', result="0", ref={"linux": "mkdir(2)"},
               why="The writable layer starts empty: nothing of the image is copied.")  # fmt: skip
     tape.step(SYSCALL, "daemon", f'mount("overlay", "{MERGED}", "overlay", 0, "{mount["options"]}")', {("mounts", "mnt:1", MERGED): mount},
               result="0", why="One tree out of seven: each name is served by the topmost layer that has it.", ref={"linux": "mount(2)"})  # fmt: skip
-    tape.step(ENGINE, "daemon", "start container web", {("containers", "web", "status"): "running"}, why="The settings become a process.")
+    tape.step(
+        ENGINE,
+        "daemon",
+        "start container web",
+        {("containers", "web", "status"): "running"},
+        why="The settings become a process.",
+    )
     tape.step(SYSCALL, "daemon", "clone(init, flags=CLONE_NEWNS|CLONE_NEWPID|CLONE_NEWUTS)",
               {("tasks", "0.1"): _task("init", "0", 2), ("mounts", "mnt:2"): {MERGED: mount}}, result="4711", local=True,
               ref={"linux": "clone(2)"}, why="A child task starts, with namespaces of its own.")  # fmt: skip
@@ -173,7 +228,9 @@ def big_trace(steps: int = 1000, layers: int = 30, names: int = 500, seed: int =
     made = {}
     for number in range(layers):
         chosen = draw.sample(paths, max(1, 3 * names // layers))
-        entries = {path: whiteout() if number and draw.random() < 0.1 else file(draw.randrange(1, 5000)) for path in chosen}
+        entries = {
+            path: whiteout() if number and draw.random() < 0.1 else file(draw.randrange(1, 5000)) for path in chosen
+        }
         made[f"sha256:{number:03}"] = layer(f"tower:1 · {number + 1}", f"RUN make part{number}", directories | entries)
     tape = Tape(apply(empty_state(), diff({}, {
         "stacks": {"tower": {"lowers": sorted(made, reverse=True), "merged": MERGED}}, "uppers": {"tower": {}},
@@ -184,5 +241,19 @@ def big_trace(steps: int = 1000, layers: int = 30, names: int = 500, seed: int =
     while len(tape.steps) < steps:
         path = draw.choice(touched)
         put = draw.choice([file(draw.randrange(9000), origin=True), file(draw.randrange(9000)), whiteout()])
-        tape.step(SYSCALL, "sh", f'write("{path}", …)', {("uppers", "tower", path): put}, task="0.1", result="1", why="A change.")
-    return Trace(command="docker run tower:1 make", steps=tuple(tape.steps[:steps]), kernel=KERNEL, layers=made, initial=tape.initial)
+        tape.step(
+            SYSCALL,
+            "sh",
+            f'write("{path}", …)',
+            {("uppers", "tower", path): put},
+            task="0.1",
+            result="1",
+            why="A change.",
+        )
+    return Trace(
+        command="docker run tower:1 make",
+        steps=tuple(tape.steps[:steps]),
+        kernel=KERNEL,
+        layers=made,
+        initial=tape.initial,
+    )

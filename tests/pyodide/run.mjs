@@ -1,6 +1,6 @@
 // Runs tests in Pyodide: CPython compiled to WebAssembly, on Node, with no Linux that Python could reach.
 //
-//   node run.mjs [pytest arguments]
+//   npm test -- [pytest arguments]     (package.json: node needs a larger stack, for Python's is on it)
 //
 // The project and its node_modules/site-packages are mounted into Pyodide's own file system; inside.py does the rest.
 // The last line printed is JSON: {"exit_code": …, "passed": …, "failed": …, "skipped": …}.

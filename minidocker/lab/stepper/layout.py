@@ -177,9 +177,7 @@ def _group(scene: Scene, stack: Sequence[Layer], column: Column) -> tuple[dict[s
             word = _count(len(entries), "name")
             cell = {"row": place_, "shape": "group", "word": word, "note": size_text(size)}
             cells.append({**cell, "hidden": False, "now": False})
-    label = _label(column.path + "/…", "")
-    if column.path == "/":
-        label = {"folder": "/", "label": "others"}
+    label = {"folder": "/", "label": "others"} if column.path == "/" else _label(column.path, "group")
     return {**label, "status": "group", "rows": [], "word": _count(len(column.members), "name")}, cells
 
 
@@ -190,6 +188,6 @@ def _count(number: int, noun: str) -> str:
 def _label(path: str, kind: str) -> dict[str, str]:
     """Return the two lines of a name: the directory that it is in, and itself, a directory with a slash."""
     folder, _, name = path.rpartition("/")
-    letters = GEOMETRY["name_letters"]
-    name = cut(name, letters - 1) + "/" if kind == "dir" else cut(name, letters)
-    return {"folder": cut_start(folder + "/", GEOMETRY["letters"]), "label": name}
+    end = {"dir": "/", "group": "/…"}.get(kind, "")
+    label = cut(name, GEOMETRY["name_letters"] - len(end)) + end
+    return {"folder": cut_start(folder + "/", GEOMETRY["letters"]), "label": label}

@@ -132,7 +132,9 @@ def upper_names(trace: Mapping[str, Any], stack: str) -> set[str]:
 
 def _touched(trace: Mapping[str, Any], stack: str, lowers: Sequence[Layer]) -> set[str]:
     """Return the names that the writable layer has at some step, or that a call names."""
-    spoken = {name.rstrip("/") for step in trace["steps"] if step["depth"] >= 2 for name in _NAMED.findall(step["text"])}
+    spoken = {
+        name.rstrip("/") for step in trace["steps"] if step["depth"] >= 2 for name in _NAMED.findall(step["text"])
+    }
     return upper_names(trace, stack) | {name for name in spoken if name and any(name in layer for layer in lowers)}
 
 

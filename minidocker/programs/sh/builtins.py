@@ -27,7 +27,7 @@ Builtin = Callable[["Shell", list[str], bool], Awaitable[int]]
 
 def quote(text: str) -> str:
     """Return a text as a shell would have to read it."""
-    if re.fullmatch(r"[\w@%+=:,./^-]+", text, re.ASCII):
+    if re.fullmatch(r"[\w@%+:,./^\]-]+", text, re.ASCII):
         return text
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
@@ -166,9 +166,9 @@ async def command(shell: "Shell", words: list[str], tested: bool) -> int:
     """Run a command that is no function, or with -v tell what a name stands for."""
     letters, names = options(words, "pvV")
     if "v" in letters or "V" in letters:
-        kinds = [await _describe(shell, name, short="v" in letters) for name in names]
-        await stdio.write_all(shell.k, stdio.STDOUT, stdio.to_bytes("".join(kinds)))
-        return 0 if all(kinds) else 127
+        kind = await _describe(shell, names[0], short="v" in letters) if names else ""
+        await stdio.write_all(shell.k, stdio.STDOUT, stdio.to_bytes(kind))
+        return 0 if kind else 127
     if not names:
         return 0
     shell.builtin = ""
@@ -466,7 +466,7 @@ async def getopts(shell: "Shell", words: list[str], tested: bool) -> int:
     takes = letter in known.lstrip(":") and letter != ":" and known[known.index(letter, 1 if known[0] == ":" else 0) + 1 :][:1] == ":"
     shell.option_inside = inside + 1 if rest and not takes else 0
     index += not shell.option_inside
-    value = None
+    value: str | None = ""
     if letter not in known.lstrip(":") or letter == ":":
         value, letter = await _bad_option(shell, known, "?", f"Illegal option -{letter}", letter)
     elif takes and not rest and index > len(arguments):

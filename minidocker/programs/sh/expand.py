@@ -164,6 +164,9 @@ async def _arithmetic(shell: "Shell", part: Arithmetic) -> int:
 async def _parameter(shell: "Shell", part: Parameter) -> Field:
     value = shell.parameter(part.name)
     operator = part.operator
+    if operator == "bad":
+        message = "syntax error: bad substitution"
+        raise ShellFailure(message)
     if operator == "length":
         return [_value(str(len(_demand(shell, part, value))), part.quoted)]
     kind = operator.lstrip(":")
@@ -191,8 +194,8 @@ def _demand(shell: "Shell", part: Parameter, value: str | None) -> str:
 async def _alternative(shell: "Shell", part: Parameter, kind: str) -> Field:
     """Return what stands in for a parameter: ``word`` of ``${name-word}``, ``=``, ``?`` and ``+``."""
     if kind in "-+":
-        inside = await pieces(shell, part.word)
-        return [Piece(piece.text, piece.quoted, split=not piece.quoted, ends=piece.ends) for piece in inside]
+        inside = await pieces(shell, part.word) or [Piece("")] * part.quoted
+        return [Piece(p.text, p.quoted or part.quoted, split=not (p.quoted or part.quoted), ends=p.ends) for p in inside]
     value = await text(shell, part.word)
     if kind == "?":
         empty = "parameter null or not set" if part.operator == ":?" else "parameter not set"

@@ -13,7 +13,6 @@ from minidocker.programs.sh.syntax import (
     Parameter,
     Part,
     Redirect,
-    ShellSyntaxError,
     Substitution,
     Word,
 )
@@ -159,7 +158,8 @@ class Lexer:
         return self.take(end - self.position + 1)[:-1]
 
     def _double_quoted(self, words: Words) -> None:
-        words.add("", quoted=True)
+        if self.peek() == '"':
+            words.add("", quoted=True)
         while (char := self.demand(UNTERMINATED)) != '"':
             self._in_double_quotes(char, words, '$`"\\')
 
@@ -243,9 +243,12 @@ class Lexer:
             parameter = Parameter(self._long_name(), "length", quoted=quoted)
         else:
             parameter = self._operation(self._long_name(), quoted)
-        if self.demand(UNTERMINATED) != "}" or not parameter.name:
-            raise ShellSyntaxError("bad substitution", self.line)
-        return parameter
+        if self.peek() == "}" and parameter.name:
+            self.take()
+            return parameter
+        self.read_quoted("}")
+        self.take()
+        return Parameter(parameter.name, "bad", quoted=quoted)
 
     def _long_name(self) -> str:
         match = re.compile(r"[0-9]+").match(self.text, self.position)

@@ -112,7 +112,9 @@ async def path_names(k: System, pattern: str) -> list[str]:
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         found = [path for parent in found for path in await _step(k, parent, part, last=last)]
-    return [path + "/" for path in found] if pattern.endswith("/") and parts else found
+    if pattern.endswith("/") and parts:
+        return [path + "/" for path in found if await _exists(k, path + "/")]
+    return found
 
 
 async def _step(k: System, parent: str, part: str, *, last: bool) -> list[str]:

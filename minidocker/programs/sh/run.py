@@ -129,7 +129,8 @@ class Shell(Variables):
         self.status = await method(self, command, tested, tail)
         if self.pending:
             await self.run_traps()
-        if self.status and self.options["e"] and not tested and type(command) in _CHECKED:
+        checked = type(command) in _CHECKED and not (isinstance(command, Pipeline) and command.negated)
+        if self.status and self.options["e"] and checked and not tested:
             raise Exit(self.status)
         return self.status
 

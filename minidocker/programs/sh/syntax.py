@@ -28,7 +28,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``$name``, or ``${name OPERATOR word}``: ``:-``, ``#``, ``%%`` …; the operator ``length`` is ``${#name}``."""
+    """``$name``, or ``${name OPERATOR word}``: ``:-``, ``#``, ``%%`` …; the operator ``length`` is ``${#name}``, ``bad`` is none."""
 
     name: str
     operator: str = ""

@@ -1,1 +1,9 @@
-"""The overlay file system (Documentation/filesystems/overlayfs.rst)."""
+"""overlayfs: several directories seen as one, the topmost writable (Documentation/filesystems/overlayfs.rst).
+
+One file a phenomenon; start with ``lookup.py`` (what a name leads to) and ``copy_up.py`` (the first write).
+"""
+
+from minidocker.sim.mount import register
+from minidocker.sim.overlay.superblock import mount_overlay
+
+register("overlay", mount_overlay)

@@ -111,15 +111,14 @@ function fillGroup(scene, stack, column) {
       row: place, shape: "group", word: counted(count, "name"), note: sizeText(size), hidden: false, now: false,
     });
   });
-  const label = column.path === "/" ? { folder: "/", label: "others" } : nameLabel(column.path + "/…", "");
+  const label = column.path === "/" ? { folder: "/", label: "others" } : nameLabel(column.path, "group");
   return { head: { ...label, status: "group", rows: [], word: counted(column.members.length, "name") }, cells };
 }
 
 function nameLabel(path, kind) {
   const slash = path.lastIndexOf("/");
-  const name = path.slice(slash + 1);
-  const letters = GEOMETRY.name_letters;
-  const label = kind === "dir" ? cutEnd(name, letters - 1) + "/" : cutEnd(name, letters);
+  const end = { dir: "/", group: "/…" }[kind] || "";
+  const label = cutEnd(path.slice(slash + 1), GEOMETRY.name_letters - end.length) + end;
   return { folder: cutStart(path.slice(0, slash) + "/", GEOMETRY.letters), label };
 }
 

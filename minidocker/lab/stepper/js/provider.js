@@ -113,16 +113,34 @@ function hiddenAbove(path, upper) {
   return false;
 }
 
+// Every name of the merged tree but the root, as a walk through its directories finds them.
 export function namesOf(stack) {
-  const names = new Set(stack.flatMap((layer) => Object.keys(layer)));
-  const redirects = [...names].filter((path) => stack.some((layer) => layer[path] && layer[path].redirect));
-  for (let round = 0; round < redirects.length; round += 1) {
-    for (const path of redirects) {
-      for (const [, lower] of provider(path, stack).found) {
-        if (lower === path) continue;
-        for (const name of [...names]) if (name.startsWith(lower + "/")) names.add(path + name.slice(lower.length));
+  const children = stack.map(childrenOf);
+  const names = new Set();
+  const directories = ["/"];
+  while (directories.length) {
+    const path = directories.pop();
+    for (const [number, name] of provider(path, stack).found) {
+      for (const child of children[number].get(name) || []) {
+        const at = `${path === "/" ? "" : path}/${child}`;
+        if (names.has(at) || !provider(at, stack).found.length) continue;
+        names.add(at);
+        directories.push(at);
       }
     }
   }
   return names;
+}
+
+function childrenOf(layer) {
+  const children = new Map();
+  for (const path in layer) {
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    const folder = path.slice(0, slash) || "/";
+    if (!name) continue;
+    if (children.has(folder)) children.get(folder).push(name);
+    else children.set(folder, [name]);
+  }
+  return children;
 }

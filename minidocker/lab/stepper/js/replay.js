@@ -1,32 +1,39 @@
-// Replay: the state after any step. Changes are applied forwards and undone backwards at the same cost, and what they
-// do not touch is shared between states, so that a view sees by identity what stayed.
-const EVERY = 64;
+// Replay: the state after any step. States come in runs of so many steps: a run is computed once and kept with its
+// neighbours, so a step backwards costs what one forwards does. What a change does not touch is shared between states:
+// a view sees by identity what stayed.
+const RUN = 64;
+const KEPT_RUNS = 4;
 
 export class Replay {
   constructor(trace) {
     this.steps = trace.steps;
-    this.at = -1;
-    this.state = trace.initial;
-    this.kept = new Map([[-1, trace.initial]]);
+    this.starts = [trace.initial]; // the state before each run's first step
+    this.runs = new Map();
   }
 
+  // The state after a step; -1 is the one before the first.
   go(index) {
-    const start = Math.floor((index + 1) / EVERY) * EVERY - 1;
-    if (this.kept.has(start) && Math.abs(index - this.at) > index - start) {
-      this.at = start;
-      this.state = this.kept.get(start);
-    }
-    while (this.at < index) {
-      this.at += 1;
-      for (const [path, , now] of this.steps[this.at].changes) this.state = putAt(this.state, path, 0, now);
-      if ((this.at + 1) % EVERY === 0) this.kept.set(this.at, this.state);
-    }
-    while (this.at > index) {
-      const changes = this.steps[this.at].changes;
-      for (let n = changes.length - 1; n >= 0; n -= 1) this.state = putAt(this.state, changes[n][0], 0, changes[n][1]);
-      this.at -= 1;
-    }
-    return this.state;
+    if (index < 0) return this.starts[0];
+    const number = Math.floor(index / RUN);
+    return this.run(number)[index - number * RUN];
+  }
+
+  run(number) {
+    let states = this.runs.get(number);
+    if (states) return states;
+    for (let before = this.starts.length - 1; before < number; before += 1) this.starts.push(this.compute(before).at(-1));
+    states = this.compute(number);
+    this.runs.set(number, states);
+    if (this.runs.size > KEPT_RUNS) this.runs.delete(this.runs.keys().next().value);
+    return states;
+  }
+
+  compute(number) {
+    let state = this.starts[number];
+    return this.steps.slice(number * RUN, (number + 1) * RUN).map((step) => {
+      for (const [path, , now] of step.changes) state = putAt(state, path, 0, now);
+      return state;
+    });
   }
 }
 

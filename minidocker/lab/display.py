@@ -1,0 +1,194 @@
+"""Display: how the lab shows something, in a notebook with widgets, in one without, and in plain Python.
+
+Nothing of Jupyter is imported before it is known to be there.
+"""
+
+import base64
+import html
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, Final
+
+from minidocker.lab.verdict import Verdict
+from minidocker.state import empty_state
+from minidocker.trace import Trace
+
+STYLE: Final = """<style>
+.md-lab{font:14px/1.5 var(--jp-content-font-family,system-ui,sans-serif);color:var(--jp-content-font-color1,inherit)}
+.md-lab pre{margin:4px 0;padding:6px 10px;border-left:3px solid var(--jp-border-color1,#8884);background:none;
+white-space:pre-wrap;font:13px/1.4 var(--jp-code-font-family,ui-monospace,monospace);color:inherit}
+.md-lab pre.md-err{border-left-style:dashed}
+.md-lab .md-line{font:600 13px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
+.md-lab .md-badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 10px;font-size:12.5px;opacity:.9}
+.md-lab .md-note{opacity:.75;font-size:13px}
+.md-lab .md-card{border:1px solid var(--jp-border-color1,#8886);border-radius:8px;padding:8px 12px;margin:4px 0;max-width:60em}
+.md-lab .md-card.md-yes{border-left:5px solid #009E73}.md-lab .md-card.md-no{border-left:5px dashed #D55E00}
+.md-lab .md-card.md-wait{border-style:dashed}
+.md-lab code{background:none;color:inherit}
+</style>"""
+
+
+def shell() -> Any:
+    """Return IPython's shell, if this runs in one, else None."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415  is already loaded
+
+    return get_ipython()
+
+
+def in_notebook() -> bool:
+    """Tell whether there is a front end that can show HTML, and update what it has shown."""
+    return getattr(shell(), "kernel", None) is not None
+
+
+def has_widgets() -> bool:
+    """Tell whether the front end can show widgets."""
+    return in_notebook() and find_spec("ipywidgets") is not None and find_spec("anywidget") is not None
+
+
+def block(body: str) -> str:
+    """Return HTML in the lab's style."""
+    return f'{STYLE}<div class="md-lab">{body}</div>'
+
+
+def escape(text: object) -> str:
+    """Return text as HTML."""
+    return html.escape(str(text), quote=False)
+
+
+class Rich:
+    """HTML for a notebook, and the same as plain text for everybody else."""
+
+    def __init__(self, body: str, text: str) -> None:
+        """Take the HTML inside of the lab's block, and the text."""
+        self.body = body
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return block(self.body)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class Slot:
+    """A place in a notebook's output that can be filled later: words, and below them a stepper.
+
+    Outside of a notebook :meth:`fill` shows nothing: there the value itself is printed by who wants it.
+    """
+
+    def __init__(self, waiting: Rich | None = None) -> None:
+        """Open the place where the running cell's output is. ``waiting`` is what stands there until it is filled."""
+        self._words: Any = None
+        self._stepper: Any = None
+        self._open = in_notebook()
+        if not self._open or waiting is None:
+            return
+        from IPython.display import display  # noqa: PLC0415
+
+        self._words = display(waiting, display_id=True)
+        self._stepper = _locked_stepper()
+        if self._stepper is not None:
+            display(self._stepper)
+
+    def fill(self, words: Rich, trace: Trace | None = None, verdict: Verdict | None = None) -> None:
+        """Show the words, and a stepper over the trace if there is one."""
+        if not self._open:
+            return
+        from IPython.display import display  # noqa: PLC0415
+
+        if self._words is None:
+            display(words)
+        else:
+            self._words.update(words)
+        if trace is None or not trace.steps:
+            if self._stepper is not None:
+                self._stepper.close()
+        elif self._stepper is not None:
+            self._stepper.unlock(trace, comparison_of(verdict))
+        elif (made := stepper(trace, verdict)) is not None:
+            display(made)
+
+
+def _locked_stepper() -> Any:
+    if not has_widgets():
+        return None
+    from minidocker.lab.stepper import Stepper  # noqa: PLC0415  widgets are there
+
+    return Stepper(Trace(command="", steps=(), kernel={}, initial=empty_state()), locked=True)
+
+
+def stepper(trace: Trace, verdict: Verdict | None = None) -> Any:
+    """Return the stepper over a trace; where there are no widgets, a picture of its last step."""
+    if not has_widgets():
+        return Rich(picture(trace), f"{len(trace)} steps; .trace has them")
+    from minidocker.lab.stepper import Stepper  # noqa: PLC0415
+
+    return Stepper(trace, index=first_step(trace), comparison=comparison_of(verdict))
+
+
+def picture(trace: Trace) -> str:
+    """Return the picture of a trace's last step as HTML without scripts."""
+    from minidocker.lab.stepper.svg import to_svg  # noqa: PLC0415  only what is asked for is loaded
+
+    data = base64.b64encode(to_svg(trace).encode()).decode()
+    summary = f"{len(trace)} steps, the last one shown"
+    return (
+        f"<details open><summary>{summary}</summary>"
+        f'<img alt="The layers after {html.escape(trace.command)}" src="data:image/svg+xml;base64,{data}"></details>'
+    )
+
+
+def first_step(trace: Trace) -> int:
+    """Return where a stepper begins: at the first step that changes a writable layer, else at the last one."""
+    changing = (step.index for step in trace.steps if any(c.path[0] == "uppers" and len(c.path) > 2 for c in step.changes))
+    return max(0, next(changing, len(trace)) - 1)
+
+
+def comparison_of(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Return a verdict as the stepper's badge takes it."""
+    if verdict is None or verdict.ok is None:
+        return None
+    found = verdict.difference
+    return {
+        "equal": bool(verdict.ok),
+        "step": found.left.index if found and found.left else None,
+        "says": verdict.badge if verdict.ok else str(found),
+    }
+
+
+class Shown:
+    """A trace with its verdict, to be the last line of a cell."""
+
+    def __init__(self, trace: Trace, verdict: Verdict) -> None:
+        """Take what to show."""
+        self.trace = trace
+        self.verdict = verdict
+
+    def _ipython_display_(self) -> None:
+        slot = Slot()
+        slot.fill(Rich(badge(self.verdict), repr(self)), self.trace, self.verdict)
+        if not in_notebook():
+            print(repr(self))
+
+    def __repr__(self) -> str:
+        return f"{len(self.trace)} steps · {self.verdict.badge}"
+
+
+def badge(verdict: Verdict) -> str:
+    """Return a verdict as HTML."""
+    more = f"<pre>{escape(verdict.difference)}</pre>" if verdict.difference else ""
+    return f'<span class="md-badge">{escape(verdict.badge)}</span>{more}'
+
+
+def later(message: str, do: Callable[[], None]) -> None:
+    """Run something that a click asked for; what it raises is shown where the reader looks, not lost in a log."""
+    try:
+        do()
+    except Exception as error:  # noqa: BLE001  a learner's own code may raise anything
+        from IPython.display import display  # noqa: PLC0415
+
+        text = f"{message}: {type(error).__name__}: {error}"
+        display(Rich(f'<pre class="md-err">{escape(text)}</pre>', text))

@@ -1,0 +1,168 @@
+"""Facts: what a prediction is graded against. Each is found in what ran, never in a key, and says where to look.
+
+A fact function takes what ran: something with a ``trace`` (a :class:`minidocker.lab.run.Run`, a
+:class:`minidocker.lab.union.Union`).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from minidocker.provider import provider
+from minidocker.trace import SYSCALL, Step, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A value, and the step of the trace that shows it (None: no single one does)."""
+
+    value: Any
+    step: Step | None = None
+    why: str = ""
+
+    @property
+    def because(self) -> str:
+        """One sentence why, from the step itself."""
+        if self.step is None:
+            return self.why
+        result = f" = {self.step.result}" if self.step.depth == SYSCALL else ""
+        return f"Step {self.step.index + 1}: {self.step.text}{result}. {self.why or self.step.why}"
+
+
+FactOf: TypeAlias = Callable[[Any], Any]
+
+
+def stdout(ran: Any) -> Fact:
+    """What the command printed, without the newline at its end."""
+    return Fact(value=ran.stdout.rstrip("\n"))
+
+
+def exit_code(ran: Any) -> Fact:
+    """The command's exit code."""
+    ends = [step for step in ran.trace.steps if step.call == "exit"]
+    return Fact(value=ran.exit_code, step=ends[-1] if ends else None)
+
+
+def upper_bytes(ran: Any) -> Fact:
+    """How many bytes the files in the writable layer have, at the end."""
+    entries = left(ran.trace)
+    total = sum(entry.get("size", 0) for entry in entries.values() if entry["kind"] == "file")
+    return Fact(value=total, step=_last_of(ran.trace, "uppers"))
+
+
+def upper_names(ran: Any) -> Fact:
+    """The names that lie in the writable layer, at the end."""
+    return Fact(value=sorted(left(ran.trace)), step=_last_of(ran.trace, "uppers"))
+
+
+def in_upper(path: str) -> FactOf:
+    """Return the fact of what lies at a path in the writable layer, in a word: nothing, file, directory, whiteout …"""
+
+    def fact(ran: Any) -> Fact:
+        entry = left(ran.trace).get(path)
+        word = "nothing" if entry is None else _word(entry)
+        return Fact(value=word, step=_touching(ran.trace, path))
+
+    return fact
+
+
+def result_of(call: str, nth: int = 0) -> FactOf:
+    """Return the fact of how a system call ended: an errno's name, or ``"it works"``."""
+
+    def fact(ran: Any) -> Fact:
+        step = [step for step in ran.trace.steps if step.depth == SYSCALL and step.call == call and _inside(step)][nth]
+        return Fact(value=step.errno or "it works", step=step)
+
+    return fact
+
+
+def served_by(path: str) -> FactOf:
+    """Return the fact of which layer serves a path at the end: its name, ``"the writable layer"`` or ``"none"``."""
+
+    def fact(ran: Any) -> Fact:
+        return Fact(value=server(ran.trace, len(ran.trace) - 1, path), why=serving(ran.trace, path))
+
+    return fact
+
+
+def agreement(ran: Any) -> Fact:
+    """Whether model and kernel agree on what ran: yes, no, or nobody asked the kernel."""
+    words = {True: "yes", False: "no", None: "nobody asked"}
+    return Fact(value=words[ran.verdict.ok], why=ran.verdict.badge)
+
+
+def answer(question: Any) -> FactOf:
+    """Return the fact that a generated question has found in its own trace."""
+    return lambda _: Fact(value=question.answer, why=question.why)
+
+
+# reading a trace
+
+
+def left(trace: Trace) -> dict[str, Any]:
+    """Return what lies in the writable layer that the trace is about, at the end, or before ``--rm`` took it away."""
+    uppers: dict[str, Any] = dict(trace.initial["uppers"])
+    for step in trace.steps:
+        if any(change.path[0] == "uppers" for change in step.changes):
+            uppers |= trace.at(step.index)["uppers"]
+    name = subject(trace)
+    return dict(uppers.get(name, {})) if name else {}
+
+
+def subject(trace: Trace) -> str | None:
+    """Return the name of the stack that the trace is about: the last one touched."""
+    touched = [c.path[1] for step in trace.steps for c in step.changes if c.path[0] in ("uppers", "stacks") and len(c.path) > 1]
+    known = [*trace.initial["stacks"]]
+    return touched[-1] if touched else known[-1] if known else None
+
+
+def stack_of(trace: Trace, index: int) -> list[tuple[str, Any]]:
+    """Return the layers of the trace's stack at a step, topmost first: (name, entries)."""
+    name = subject(trace)
+    state = trace.at(index)
+    if name is None or name not in state["stacks"]:
+        return []
+    lowers = [trace.layers[number] for number in state["stacks"][name]["lowers"]]
+    rows = [(layer["name"], layer["entries"]) for layer in lowers]
+    return [("the writable layer", state["uppers"].get(name, {})), *rows]
+
+
+def server(trace: Trace, index: int, path: str) -> str:
+    """Return the name of the layer that serves a path at a step, or ``"none"``."""
+    stack = stack_of(trace, index)
+    number = provider(path, [entries for _, entries in stack]).layer
+    return "none" if number is None else stack[number][0]
+
+
+def serving(trace: Trace, path: str) -> str:
+    """Return in words how the search for a path goes through the layers at the end of a trace."""
+    stack = stack_of(trace, len(trace) - 1)
+    said = []
+    for name, entries in stack:
+        entry = entries.get(path)
+        if entry is not None:
+            said.append(f"{name} has {_word(entry)}")
+    return f"From the top down: {', then '.join(said)}; the first one counts." if said else "No layer has that name."
+
+
+def _word(entry: Any) -> str:
+    kind: str = entry["kind"]
+    if kind == "dir":
+        return "opaque directory" if entry.get("opaque") else "directory"
+    return "symbolic link" if kind == "symlink" else kind
+
+
+def _inside(step: Step) -> bool:
+    return step.task != "0"
+
+
+def _last_of(trace: Trace, table: str) -> Step | None:
+    return _last(step for step in trace.steps if any(c.path[0] == table and len(c.path) > 2 for c in step.changes))
+
+
+def _touching(trace: Trace, path: str) -> Step | None:
+    return _last(step for step in trace.steps if any(c.path[2:] == (path,) for c in step.changes if c.path[0] == "uppers"))
+
+
+def _last(steps: Iterable[Step]) -> Step | None:
+    return (list(steps) or [None])[-1]

@@ -1,0 +1,151 @@
+"""Union: a stack of given layers, mounted, with calls named like :mod:`os`'s; each is a step of one growing trace.
+
+``u = lab.union([{"/a": "one"}, {"/a": None, "/d/": {}}])`` (first = lowest; :mod:`minidocker.lab.layers` has the language)
+and then ``u.rename("/d", "/e")``, ``u.append_text("/b", "more")`` … With both kernels, each call is made on both.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from minidocker.cli.compare import by_calls
+from minidocker.kernel import Files
+from minidocker.lab import layers as language
+from minidocker.lab.display import Shown
+from minidocker.lab.mounted import Found, Mounted
+from minidocker.lab.recordings import History
+from minidocker.lab.verdict import Verdict, judge
+from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
+from minidocker.trace import Trace
+from minidocker.world import Host
+
+#: Of Files, what would change the host's side itself instead of the stack.
+_NOT_HERE: Final = frozenset({"chdir", "fchdir", "getcwd", "umask", "pipe2"})
+
+_CHUNK: Final = 1 << 20
+
+
+class Union(Files):
+    """The calls are those of :class:`minidocker.kernel.Files`, on the merged tree; they raise OSError as os does."""
+
+    def __init__(self, hosts: Mapping[str, Host], stack: Sequence[language.Layer], name: str) -> None:
+        """Mount the stack on each host's kernel."""
+        if not stack:
+            raise ValueError("a stack has at least one layer: lab.union([{...}])")
+        for layer in stack:
+            language.check(layer)
+        self.layers = [dict(layer) for layer in stack]
+        self.mounted = {kernel: Mounted(host, stack, name) for kernel, host in hosts.items()}
+        self.verdict = Verdict(ran="")
+        self._history = History("union", name, self.layers)
+        self._descriptors: dict[int, dict[str, int]] = {}
+        self._cuts: dict[str, list[Trace]] = {kernel: [] for kernel in hosts}
+        self._cut(f"lab.union of {len(stack)} layers")
+
+    # calls
+
+    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Make a call on the merged tree, on each kernel."""
+        if name in _NOT_HERE:
+            raise ValueError(f"{name} is about a task, not about the files of a stack")
+        found = {kernel: self._call(kernel, name, args, kwargs) for kernel in self.mounted}
+        self._history.add(name, args, kwargs)
+        self._cut(self.trace.command)
+        value, error = next(iter(found.values()))
+        if error is not None:
+            raise error
+        return self._descriptor(found) if name in ("open", "dup") else value
+
+    def _call(self, kernel: str, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Found:
+        if args and isinstance(args[0], int) and args[0] in self._descriptors:
+            args = (self._descriptors[args[0]].get(kernel, -1), *args[1:])
+        return self.mounted[kernel].call(name, args, kwargs)
+
+    def _descriptor(self, found: Mapping[str, Found]) -> int:
+        """Return one number for an open file that has one on each kernel."""
+        numbers = {kernel: value for kernel, (value, _) in found.items() if value is not None}
+        number = next(iter(numbers.values()))
+        self._descriptors[number] = numbers
+        return int(number)
+
+    def read_text(self, path: str) -> str:
+        """Open, read, close; return the content."""
+        return self._read(path).decode()
+
+    def write_text(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Open (emptying it, making it if need be), write, close: the shell's ``>``."""
+        self._write(path, O_WRONLY | O_CREAT | O_TRUNC, text, mode)
+
+    def append_text(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Open at the end (making it if need be), write, close: the shell's ``>>``."""
+        self._write(path, O_WRONLY | O_CREAT | O_APPEND, text, mode)
+
+    def _read(self, path: str) -> bytes:
+        fd = self.open(path, O_RDONLY)
+        data = b""
+        while chunk := self.read(fd, _CHUNK):
+            data += chunk
+        self.close(fd)
+        return data
+
+    def _write(self, path: str, flags: int, text: str, mode: int) -> None:
+        fd = self.open(path, flags, mode)
+        self.write(fd, text.encode())
+        self.close(fd)
+
+    # what came of it
+
+    @property
+    def trace(self) -> Trace:
+        """All that happened since the stack was mounted (on both kernels: the model's)."""
+        return self.trace_of(next(iter(self.mounted)))
+
+    def trace_of(self, kernel: str) -> Trace:
+        """Return all that happened on one of the kernels."""
+        return joined(self._cuts[kernel])
+
+    @property
+    def upper(self) -> dict[str, Any]:
+        """What lies in the upper directory, told in the language of layers."""
+        return self._tell("upper")
+
+    def tree(self) -> dict[str, Any]:
+        """Return the merged view, told in the language of layers."""
+        return self._tell("merged")
+
+    def _tell(self, which: str) -> dict[str, Any]:
+        mounted = next(iter(self.mounted.values()))
+        return mounted.read(getattr(mounted, which))
+
+    def show(self) -> Shown:
+        """Return the stepper over all that happened, with the badge: in a notebook, the last line of a cell."""
+        return Shown(self.trace, self.verdict)
+
+    def unmount(self) -> None:
+        """Unmount the stack."""
+        for mounted in self.mounted.values():
+            mounted.close()
+
+    def _cut(self, command: str) -> None:
+        """Take the steps of the last call, and judge: once model and kernel have differed, that stays."""
+        new = {kernel: mounted.cut(command) for kernel, mounted in self.mounted.items()}
+        for kernel, trace in new.items():
+            self._cuts[kernel].append(trace)
+        verdict = judge(self._history.key, new)
+        known = verdict.against or not self.verdict.against
+        if self.verdict.ok is not False:
+            self.verdict = verdict if known and verdict.ok is False else replace(verdict, steps=len(self.trace))
+
+
+def joined(cuts: Sequence[Trace]) -> Trace:
+    """Return one trace out of consecutive ones."""
+    steps = [step for cut in cuts for step in cut.steps]
+    layers = {name: layer for cut in cuts for name, layer in cut.layers.items()}
+    return replace(
+        cuts[0],
+        steps=tuple(replace(step, index=index) for index, step in enumerate(steps)),
+        layers=layers,
+    )
+
+
+__all__ = ["Union", "by_calls", "joined"]

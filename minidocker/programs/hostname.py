@@ -1,0 +1,31 @@
+"""hostname: print the host's name, or set it."""
+
+from minidocker.programs import stdio
+from minidocker.programs.options import Usage, parse, refuse
+from minidocker.system import System
+
+
+async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
+    """Print or set the name that this UTS namespace has."""
+    try:
+        options = parse(argv, "sF:")
+        if len(options.operands) > 1:
+            raise Usage
+    except Usage as usage:
+        return await refuse(k, "hostname", usage, "[-s] [-F FILE | HOSTNAME]")
+    try:
+        if "F" in options:
+            text = stdio.to_text(await stdio.read_file(k, options.get("F")))
+            await k.sethostname(next((line for line in text.split("\n") if line and not line.startswith("#")), ""))
+            return 0
+        if options.operands:
+            await k.sethostname(options.operands[0])
+            return 0
+    except OSError as error:
+        verb = f"can't open '{options.get('F')}'" if error.filename else "sethostname"
+        await stdio.complain(k, f"hostname: {verb}: {stdio.reason(error)}")
+        return 1
+    name = await k.gethostname()
+    name = name.split(".")[0] if "s" in options else name
+    await stdio.write_all(k, stdio.STDOUT, stdio.to_bytes(name + "\n"))
+    return 0

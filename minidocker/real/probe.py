@@ -1,0 +1,174 @@
+"""What this host gives the lab, subsystem by subsystem, and why not more. Found by doing, not by guessing.
+
+An overlay in a user namespace may mount and then fail at the first rmdir of a lower directory: so that is what is tried.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from minidocker.kernel import Files, Kernel, Mounts
+from minidocker.linux import errno_name, strerror
+from minidocker.real import idmap
+from minidocker.real.kernel import RealKernel
+
+_SYSCTL: Final = Path("/proc/sys")
+_DISK: Final = "/var/lib/docker"
+
+#: What the engine asks of overlayfs as root, and in a user namespace.
+_OPTIONS: Final = ("index=off", "xino=off", "metacopy=off")
+_REDIRECT: Final = "redirect_dir=off"
+_USERXATTR: Final = "userxattr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One subsystem: does it serve, and what there is or what is missing."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What this host is and gives. ``usable``: containers can run on its kernel."""
+
+    release: str
+    machine: str
+    rootless: bool
+    usable: bool
+    cgroups: str
+    ids: int
+    """How many user ids a container can have: 1 is root alone; as root, all."""
+    overlay: tuple[str, ...]
+    """The options of each overlay mount, as far as the host decides them; empty if there is no overlay."""
+    rows: tuple[Row, ...]
+
+
+def describe() -> dict[str, Any]:
+    """Return what a trace says of this kernel (``docs/trace.md``, kernel). Nothing is tried."""
+    name, rootless = os.uname(), os.geteuid() != 0
+    return {
+        "kind": "real",
+        "release": name.release,
+        "machine": name.machine,
+        "rootless": rootless,
+        "overlay": list(_overlay_options(rootless)),
+    }
+
+
+def probe() -> Report:
+    """Try what the lab needs."""
+    name, rootless = os.uname(), os.geteuid() != 0
+    kernel, tried = _try_kernel(rootless)
+    cgroups = cgroup_layout()
+    rows = [
+        Row(name="kernel", ok=True, detail=f"Linux {name.release} on {name.machine}"),
+        Row(name="rights", ok=True, detail="rootless: root in a user namespace" if rootless else "root"),
+        *_user_namespaces(),
+        *tried,
+        Row(name="cgroups", ok=cgroups != "none", detail=cgroups),
+    ]
+    return Report(
+        release=name.release,
+        machine=name.machine,
+        rootless=rootless,
+        usable=all(row.ok for row in tried),
+        cgroups=cgroups,
+        ids=sum(count for _, _, count in kernel["ids"]["uid_map"]) if kernel.get("ids") else 1 << 32,
+        overlay=_overlay_options(rootless) if all(row.ok for row in tried) else (),
+        rows=tuple(rows),
+    )
+
+
+def _overlay_options(rootless: bool) -> tuple[str, ...]:
+    return (*_OPTIONS, _USERXATTR if rootless else _REDIRECT)
+
+
+def _try_kernel(rootless: bool) -> tuple[dict[str, Any], list[Row]]:
+    """Open the real kernel, try an overlay in it, and close it: (what it is, what was found)."""
+    try:
+        kernel = RealKernel(size_bytes=16 << 20)
+    except OSError as error:
+        return {}, [Row(name="namespaces", ok=False, detail=why_no_namespaces(error))]
+    try:
+        rows = [Row(name="namespaces", ok=True, detail="mount, PID, UTS and IPC"), _overlay(kernel, rootless)]
+        rows += _mapped_ids(kernel.ids) if rootless else []
+        return {"ids": kernel.ids}, rows
+    finally:
+        kernel.close_kernel()
+
+
+def why_no_namespaces(error: OSError) -> str:
+    """Return, in words for the user, why the helper could not be started."""
+    said = f"{errno_name(error.errno)} ({strerror(error.errno)})"
+    if os.geteuid() == 0:
+        return f"{said}: root, but without CAP_SYS_ADMIN, as inside of a container"
+    reasons = [row.detail for row in _user_namespaces() if not row.ok]
+    return "; ".join([said, *(reasons or ["this kernel or its security module allows no user namespaces"])])
+
+
+def _user_namespaces() -> Iterator[Row]:
+    """Tell which of the known switches forbid user namespaces to users."""
+    switches = {
+        "kernel/unprivileged_userns_clone": ("0", "kernel.unprivileged_userns_clone is 0"),
+        "kernel/apparmor_restrict_unprivileged_userns": ("1", "AppArmor bans them (kernel.apparmor_restrict_unprivileged_userns is 1)"),
+        "user/max_user_namespaces": ("0", "user.max_user_namespaces is 0"),
+    }
+    reasons = [reason for name, (bad, reason) in switches.items() if _read(_SYSCTL / name) == bad]
+    if not Path("/proc/self/ns/user").exists():
+        reasons.append("the kernel was built without them")
+    yield Row(name="user namespaces", ok=not reasons, detail="; ".join(reasons) or "allowed to users too")
+
+
+def _mapped_ids(ids: dict[str, list[idmap.Range]]) -> Iterator[Row]:
+    count = min(sum(count for _, _, count in ranges) for ranges in ids.values())
+    why = "only root's: files of other users are shown as root's (no newuidmap, or no line for you in /etc/subuid and /etc/subgid)"
+    yield Row(name="user ids", ok=True, detail=why if count == 1 else f"{count}, by /etc/subuid and newuidmap")
+
+
+def _overlay(kernel: Kernel, rootless: bool) -> Row:
+    options = _overlay_options(rootless)
+    try:
+        kernel.job(try_overlay, ",".join(options))
+    except OSError as error:
+        return Row(name="overlay", ok=False, detail=f"{errno_name(error.errno)} ({error.strerror}) with {','.join(options)}")
+    return Row(name="overlay", ok=True, detail=",".join(options))
+
+
+def try_overlay(kernel: Any, options: str) -> None:
+    """Mount an overlay and remove a lower directory through it; OSError if either fails. (A job: runs in the helper.)"""
+    files: Files = kernel
+    mounts: Mounts = kernel
+    base = f"{_DISK}/probe"
+    for name in ("", "/lower", "/lower/directory", "/upper", "/work", "/merged"):
+        files.mkdir(base + name)
+    layers = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work"
+    mounts.mount("overlay", f"{base}/merged", "overlay", 0, f"{layers},{options}")
+    try:
+        files.rmdir(f"{base}/merged/directory")
+    finally:
+        mounts.umount2(f"{base}/merged")
+
+
+def cgroup_layout() -> str:
+    """Return ``"v2"``, ``"v1"``, ``"hybrid"`` (v1 with a v2 tree beside it) or ``"none"``, by what is mounted."""
+    types = {line.split()[2] for line in (_read(Path("/proc/mounts")) or "").splitlines()}
+    match "cgroup" in types, "cgroup2" in types:
+        case True, True:
+            return "hybrid"
+        case True, False:
+            return "v1"
+        case False, True:
+            return "v2"
+    return "none"
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+from minidocker.compare import agreed_steps, compare
+from minidocker.state import Change
+from minidocker.trace import INSIDE, SYSCALL, Step, Trace
+
+
+def step(index, text, task="0.1", result="0", **fields):
+    return Step(
+        index=index, depth=SYSCALL, actor="sh", task=task, call=text.split("(")[0], text=text, result=result, **fields
+    )
+
+
+def trace(*steps, **fields):
+    numbered = tuple(replace(one, index=index) for index, one in enumerate(steps))
+    return Trace(command="docker run", kernel={}, steps=numbered, **fields)
+
+
+WRITE = step(0, 'write(1, "x")', result="1")
+OTHERS = [step(0, "close(1)", task="0.2"), step(0, "close(2)", task="0.2")]
+
+
+def test_equal_traces():
+    assert compare(trace(WRITE, *OTHERS), trace(WRITE, *OTHERS)) is None
+
+
+def test_who_runs_first_does_not_matter():
+    assert compare(trace(WRITE, *OTHERS), trace(OTHERS[0], WRITE, OTHERS[1])) is None
+
+
+def test_the_first_step_that_differs_is_told():
+    other = replace(WRITE, result="-1 ENOSPC (No space left on device)", errno="ENOSPC")
+    difference = compare(trace(*OTHERS, WRITE), trace(*OTHERS, other))
+    assert difference.left.text == WRITE.text
+    assert difference.right.errno == "ENOSPC"
+    assert "ENOSPC" in str(difference)
+
+
+def test_a_missing_step_is_a_difference():
+    difference = compare(trace(WRITE, *OTHERS), trace(WRITE, OTHERS[0]))
+    assert difference.left.text == "close(2)"
+    assert difference.right is None
+
+
+def test_what_happened_inside_is_compared_but_not_how_it_is_known():
+    inside = Step(index=0, depth=INSIDE, actor="kernel", task="0.1", call="copy_up", text='copy_up("/a")  5 B')
+    assert compare(trace(WRITE, inside), trace(WRITE, replace(inside, observed=True, why="words"))) is None
+    assert compare(trace(WRITE, inside), trace(WRITE)) is not None
+    assert compare(trace(WRITE, inside), trace(WRITE, replace(inside, text='copy_up("/a")  6 B'))) is not None
+
+
+def test_changes_are_compared():
+    put = (Change(("uppers", "web", "/a"), None, {"kind": "file", "size": 5}),)
+    assert compare(trace(replace(WRITE, changes=put)), trace(WRITE)) is not None
+
+
+def test_a_pipe_is_a_stream():
+    whole = [step(0, 'read(3, "abcdef", 65536)', result="6"), step(0, 'read(3, "", 65536)')]
+    pieces = [step(0, 'read(3, "abc", 65536)', result="3"), step(0, 'read(3, "def", 65536)', result="3"), whole[1]]
+    assert compare(trace(*whole), trace(*pieces)) is None
+    assert compare(trace(*whole), trace(pieces[0], whole[1])) is not None
+
+
+def test_output_exit_code_and_what_is_left_without_the_calls():
+    one = trace(WRITE, stdout="a\n")
+    assert compare(one, trace(stdout="a\n"), calls=False) is None
+    assert "stdout" in compare(one, trace(stdout="b\n"), calls=False).what
+    assert "exit_code" in compare(trace(), trace(exit_code=1), calls=False).what
+    left = replace(WRITE, changes=(Change(("uppers", "web"), None, {"/a": {"kind": "file"}}),))
+    gone = replace(WRITE, changes=(Change(("uppers", "web"), {"/a": {"kind": "file"}}, None),))
+    assert "/a" in compare(trace(left, gone), trace(), calls=False).what
+
+
+def test_how_far_two_traces_agree():
+    assert agreed_steps(trace(WRITE, *OTHERS), trace(WRITE, OTHERS[0])) == 2
