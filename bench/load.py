@@ -26,7 +26,7 @@ def rows() -> list[Row]:
     what = f"load {FILES:,} files"
     found = [within(f"{what}, simulated", [loaded(SimKernel, image) for _ in range(RUNS)], at_most_s=1.5)]
     try:
-        subjects.need_root()
+        subjects.need("root")
     except MissingRightError as missing:
         print(f"load, real: not measured here: {missing}")
         return found

@@ -19,7 +19,7 @@ def rows() -> list[Row]:
 
     found = measured("simulated", SimKernel())
     try:
-        subjects.need_root()
+        subjects.need("root")
     except MissingRightError as missing:
         print(f"reads, real: not measured here: {missing}")
         return found

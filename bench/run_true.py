@@ -52,7 +52,7 @@ def simulated() -> Row:
 
 def real() -> list[Row]:
     """On this machine's kernel: the machine's own busybox, below the lab and below both peers."""
-    subjects.need_root("busybox", "unshare", "runc")
+    subjects.need("root", "busybox", "runc")
     from minidocker.real import RealKernel
 
     kernel: Kernel = RealKernel()

@@ -1,15 +1,14 @@
 """One step of the stepper, in Chromium: the update by script, and with the layout that it makes necessary."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from bench import subjects
 from bench.measure import Row, within
 from minidocker.lab.stepper import to_html
 from minidocker.trace import Trace
+from tests import rights
 from tests.lab.sample_trace import big_trace
 
-SIZE = {"width": 1280, "height": 900}
 STEPS = 300
 
 MEASURE = """
@@ -39,7 +38,7 @@ async (count) => {
 
 def rows() -> list[Row]:
     """Measure traces of the size of a lesson's, and a large one."""
-    subjects.need_chromium()
+    subjects.need("chromium")
     small, large = big_trace(steps=60, layers=30), big_trace()
     return [*stepped("60 steps, 30 layers", small), *stepped(f"{len(large):,} steps, 30 layers, 500 names", large)]
 
@@ -59,10 +58,10 @@ def measured(page_source: str) -> dict[str, Sequence[float]]:
 
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=subjects.chromium(), args=arguments)
-        page = browser.new_page(viewport=SIZE)
-        errors: list[Any] = []
-        page.on("pageerror", errors.append)
+        browser = playwright.chromium.launch(executable_path=rights.chromium(), args=arguments)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.set_content(page_source)
         page.wait_for_selector("input[type=range]")
         found = page.evaluate(MEASURE, STEPS)

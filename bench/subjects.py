@@ -1,6 +1,5 @@
-"""What is measured: images made here, hosts on each kernel, and the rights that a peer needs."""
+"""What is measured: images made here, hosts on each kernel, and the rights that a measurement needs."""
 
-import os
 import pathlib
 import shutil
 import tarfile
@@ -9,30 +8,17 @@ from collections.abc import Iterable
 from bench.measure import MissingRightError
 from minidocker.engine import Engine
 from minidocker.kernel import Kernel
+from tests import rights
 from tests.archive_builder import config, docker_files, entry, tar, tar_of_files
 
 BUSYBOX = "/bin/busybox"
 
 
-def need_root(*commands: str) -> None:
-    """Raise MissingRightError unless this is root on Linux and the commands are there."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise MissingRightError("root")
-    for command in commands:
-        if not shutil.which(command):
-            raise MissingRightError(f"{command} is not installed")
-
-
-def chromium() -> str | None:
-    """The path of a Chromium, if there is one."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("MINIDOCKER_CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
-
-
-def need_chromium() -> None:
-    """Raise MissingRightError unless there is a Chromium."""
-    if not chromium():
-        raise MissingRightError("no Chromium is installed")
+def need(*names: str) -> None:
+    """Raise MissingRightError unless this machine has all of the rights (tests/rights.py)."""
+    for name in names:
+        if why := rights.missing(name):
+            raise MissingRightError(f"{name}: {why}")
 
 
 def busybox() -> bytes:

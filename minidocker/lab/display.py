@@ -66,6 +66,11 @@ class Rich:
         self.body = body
         self.text = text
 
+    @classmethod
+    def text_only(cls, text: str) -> "Rich":
+        """Return plain text as such."""
+        return cls(f"<pre>{escape(text)}</pre>" if text else "", text)
+
     def _repr_html_(self) -> str:
         return block(self.body)
 
@@ -167,9 +172,13 @@ class Shown:
         self.trace = trace
         self.verdict = verdict
 
+    @property
+    def words(self) -> Rich:
+        """The badge."""
+        return Rich(badge(self.verdict), repr(self))
+
     def _ipython_display_(self) -> None:
-        slot = Slot()
-        slot.fill(Rich(badge(self.verdict), repr(self)), self.trace, self.verdict)
+        Slot().fill(self.words, self.trace, self.verdict)
         if not in_notebook():
             print(repr(self))
 

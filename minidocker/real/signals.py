@@ -100,22 +100,30 @@ class Signals:
         return self._wait4_or_signal(pid, options)
 
     def _wait4_or_signal(self, pid: int, options: int) -> tuple[int, int]:
+        own = SIGCHLD in self.handlers
         old = signal.pthread_sigmask(signal.SIG_BLOCK, {SIGCHLD})
-        ended = syscalls.signalfd(-1, {SIGCHLD})
+        ended = -1 if own else syscalls.signalfd(-1, {SIGCHLD})
         try:
             while True:
                 found, status, _ = os.wait4(pid, options | WNOHANG)
                 if found:
                     return found, status
-                if SIGCHLD in self.handlers:
-                    self.wait()
-                    found, status, _ = os.wait4(pid, options | WNOHANG)
-                    return (found, status) if found else interrupted()
-                self.wait(other=ended)
-                signal.sigtimedwait({SIGCHLD}, 0)
+                if not own:
+                    signal.sigtimedwait({SIGCHLD}, 0)
+                self._wait_for_child(pid, ended)
         finally:
-            os.close(ended)
+            if not own:
+                os.close(ended)
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+    def _wait_for_child(self, pid: int, ended: int) -> None:
+        """Wait for SIGCHLD or a handled signal; EINTR for the latter, unless the child ended as well."""
+        try:
+            self.wait(other=ended)
+        except InterruptedError:
+            which = (os.P_PID, pid) if pid > 0 else (os.P_ALL, 0)
+            if os.waitid(*which, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                raise
 
 
 def interrupted() -> NoReturn:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker.kernel import Event, Inner, Kernel, Listener, SyscallEvent
-from minidocker.linux import S_IFCHR, S_IFDIR, S_IFIFO, fail
+from minidocker.linux import O_RDWR, S_IFCHR, S_IFDIR, S_IFIFO, fail
 from minidocker.observe import UpperWatch
 from minidocker.sim import device, pipe, tasks
 from minidocker.sim.clock import Clock, VirtualClock
@@ -102,11 +102,13 @@ class SimKernel(Kernel):
         return host
 
     def _furnish(self) -> None:
-        """Mount proc and make the usual device nodes, as every host has them."""
+        """Mount proc, make the usual device nodes, and open what every daemon has open: 0, 1 and 2."""
         self.mount("proc", "/proc", "proc")
         for name, (major, minor) in _DEVICES.items():
             self.mknod(f"/dev/{name}", S_IFCHR | 0o666, major << 8 | minor)
             self.chmod(f"/dev/{name}", 0o666)
+        for _ in range(3):
+            self.open("/dev/null", O_RDWR)
 
     def tasks(self) -> list[Task]:
         """Return all tasks that have not ended: a zombie has no directory and no descriptor any more."""

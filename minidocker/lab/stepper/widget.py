@@ -27,7 +27,7 @@ class Stepper(anywidget.AnyWidget):
     index = traitlets.Int(-1, help="The current step; -1 is before the first.").tag(sync=True)
     zoom = traitlets.Int(INSIDE, min=0, max=INSIDE, help="How deep to look: 0 docker … 3 kernel.").tag(sync=True)
     locked = traitlets.Bool(False, help="Whether an answer is still awaited.").tag(sync=True)
-    comparison = traitlets.Dict(default_value=None, allow_none=True, help='{"equal", "step", "says"} or None.').tag(
+    comparison: Any = traitlets.Dict(default_value=None, allow_none=True, help='{"equal", "step", "says"} or None.').tag(
         sync=True
     )
 

@@ -1,0 +1,174 @@
+"""Lab: docker on the simulated kernel, on this machine's, or on both at once, shown step by step."""
+
+import atexit
+import os
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from minidocker.base_image import image_archive
+from minidocker.hosts import open_host
+from minidocker.lab import layers as language
+from minidocker.lab.after import Later
+from minidocker.lab.image import layer_archive
+from minidocker.lab.levels import Level
+from minidocker.lab.predict import Prediction
+from minidocker.lab.queue import Queue
+from minidocker.lab.recordings import History
+from minidocker.lab.run import Run
+from minidocker.lab.union import Union
+from minidocker.lab.verdict import judge
+from minidocker.world import Host, World
+
+#: What a lab may be asked for, and the kernels that this means.
+KERNELS: Final = {"sim": ("sim",), "real": ("real",), "both": ("sim", "real")}
+
+#: The environment variable that chooses the kernel where a lab does not say.
+KERNEL: Final = "MINIDOCKER_KERNEL"
+
+_T = TypeVar("_T")
+
+#: Labs that are open: closed at the end of the program.
+_open: "weakref.WeakSet[Lab]" = weakref.WeakSet()
+
+
+class Lab:
+    """One docker host a kernel, told the same commands. ``note`` says what was asked for and cannot be had here."""
+
+    def __init__(self, kernel: str | None = None, *, seed: int = 0) -> None:
+        """Open the lab on ``"sim"``, ``"real"`` or ``"both"``; without a word on what $MINIDOCKER_KERNEL says, or the best
+        that there is. The same seed gives the same names and ids.
+        """
+        wanted = kernel or os.environ.get(KERNEL) or ("both" if missing_kernel() is None else "sim")
+        if wanted not in KERNELS:
+            raise ValueError(f"no kernel {wanted!r}: there is {', '.join(KERNELS)}")
+        self.note = ""
+        self.kernel = self._possible(wanted)
+        self.world = World()
+        self._closed = False
+        self._history = History("docker", seed)
+        self._queue = Queue()
+        self._unions = 0
+        for name in KERNELS[self.kernel]:
+            self._open_host(name, seed)
+        _open.add(self)
+
+    def _possible(self, wanted: str) -> str:
+        why = missing_kernel() if "real" in KERNELS[wanted] else None
+        if why is None:
+            return wanted
+        self.note = (
+            f"This machine's kernel cannot be used here: {why}. "
+            "The simulated one runs instead, compared with what a real one did where that has been recorded."
+        )
+        return "sim"
+
+    def _open_host(self, name: str, seed: int) -> None:
+        try:
+            self.world.add(name, open_host(name, seed=seed))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def hosts(self) -> dict[str, Host]:
+        """The hosts by their kernel's name."""
+        return self.world.hosts
+
+    # docker
+
+    def docker(self, line: str, *, after: Prediction | None = None, show: bool = True) -> Run:
+        """Run a docker command on each kernel, show it, and return it; locked until the prediction ``after`` is committed."""
+        run = Run(line.removeprefix("docker "), after, show=show)
+        return self._later(run, f"docker {line}", after, lambda: self._docker(run))
+
+    def _docker(self, run: Run) -> None:
+        key = self._history.add("docker", run.line)
+        outcomes = {name: host.docker(run.line) for name, host in self.hosts.items()}
+        run.finish(outcomes, judge(key, {name: outcome.trace for name, outcome in outcomes.items()}))
+
+    def load(self, archive: str | bytes | Path, *, show: bool = True) -> list[str]:
+        """Load images from an archive that ``docker save`` wrote (a path, or its bytes); return docker's lines."""
+        data = archive if isinstance(archive, bytes) else Path(archive).expanduser().read_bytes()
+        self._history.add("load", language.digest(data.hex()))
+        lines = [host.engine.images.load(data) for host in self.hosts.values()][0]
+        if show:
+            print("\n".join(lines))
+        return lines
+
+    def image(self, name: str, layers: Sequence[language.Layer]) -> list[str]:
+        """Make an image of given layers on top of the base image's (:mod:`minidocker.lab.layers`), and load it."""
+        for layer in layers:
+            language.check(layer)
+        return self.load(image_archive(name, *layer_archive(layers)), show=False)
+
+    # stacks
+
+    def union(self, layers: Sequence[language.Layer]) -> Union:
+        """Mount a stack of given layers, the first one lowest, below an empty writable one; return calls on it."""
+        self._unions += 1
+        return Union(self.hosts, layers, f"union-{self._unions}")
+
+    def level(self, name: str) -> Level:
+        """Return a level, to be played on this lab."""
+        return Level.named(name, self)
+
+    # questions
+
+    def after(self, prediction: Prediction) -> Callable[[Callable[[], Any]], Later]:
+        """Decorate a function to run, and its value to be shown, once the prediction is committed."""
+
+        def decorate(function: Callable[[], Any]) -> Later:
+            later = Later(function, prediction)
+            return self._later(later, function.__qualname__ + prediction.name, prediction, later.run)
+
+        return decorate
+
+    def _later(self, thing: _T, label: str, gate: Prediction | None, do: Callable[[], None]) -> _T:
+        """Do it now if nothing is to be answered first; else show that it waits."""
+        if self._queue.blocked or (gate is not None and not gate.committed):
+            thing.wait()  # type: ignore[attr-defined]  a Run or a Later
+        self._queue.add(label, gate, do)
+        return thing
+
+    # the end
+
+    def close(self) -> None:
+        """End every kernel and all that runs on it."""
+        if not self._closed:
+            self._closed = True
+            self.world.close()
+
+    def __enter__(self) -> "Lab":
+        """Return the lab; leaving the block closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the lab."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return which kernels there are, and what could not be had."""
+        named = {"sim": "a simulated Linux", "real": "this machine's Linux"}
+        text = f"Lab on {' and '.join(named[name] for name in self.hosts)}"
+        return f"{text}\n{self.note}" if self.note else text
+
+
+def missing_kernel() -> str | None:
+    """Say why this machine's kernel cannot be used; None if it can."""
+    if sys.platform != "linux":
+        return f"this is {sys.platform}, not Linux"
+    from minidocker.real import probe  # noqa: PLC0415  Linux only
+
+    report = probe.probe()
+    if report.usable:
+        return None
+    return next((row.detail for row in report.rows if not row.ok), "it lacks what containers need")
+
+
+@atexit.register
+def _close_all() -> None:
+    for lab in list(_open):
+        lab.close()
