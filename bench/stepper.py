@@ -1,70 +1,73 @@
-"""One step of the stepper, in Chromium: the update by script, and with the layout that it makes necessary."""
+"""The stepper in Chromium: what a step costs the browser, without and with layout."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from bench import subjects
-from bench.measure import Row, within
+from bench.measure import MissingRightError, Row, within
+from bench.subjects import need
 from minidocker.lab.stepper import to_html
-from minidocker.trace import Trace
 from tests import rights
 from tests.lab.sample_trace import big_trace
 
-STEPS = 300
-
-MEASURE = """
-async (count) => {
-  const slider = document.querySelector("input[type=range]");
-  const last = Number(slider.max);
-  const times = { update: [], layout: [] };
-  for (let number = 0; number < count; number++) {
-    // Forwards, backwards, and every seventh time a jump.
-    const turn = number % (2 * last);
-    const place = number % 7 === 6 ? (number * 31) % (last + 1) : turn <= last ? turn : 2 * last - turn;
-    await new Promise(requestAnimationFrame);
+#: Steps through the whole trace forwards and then backwards, and times each; with layout: until boxes have places.
+_WALK = """(withLayout) => {
+  const [next, back] = ["Next", "Previous"].map((name) => document.querySelector(`[aria-label='${name} step']`));
+  const total = Number(document.querySelector(".mds-jump").max);
+  const card = document.querySelector(".mds");
+  const samples = [];
+  for (let n = 0; n < 2 * total; n += 1) {
+    const button = n < total ? next : back;
     const start = performance.now();
-    slider.value = String(place);
-    slider.dispatchEvent(new Event("input", { bubbles: true }));
-    const updated = performance.now();
-    document.body.getBoundingClientRect();
-    for (const part of document.querySelectorAll("svg")) part.getBoundingClientRect();
-    const laidOut = performance.now();
-    times.update.push(updated - start);
-    times.layout.push(laidOut - start);
+    button.click();
+    if (withLayout) card.getBoundingClientRect();
+    samples.push((performance.now() - start) / 1000);
+    card.getBoundingClientRect();
   }
-  return times;
-}
-"""
+  return samples;
+}"""
 
 
 def rows() -> list[Row]:
-    """Measure traces of the size of a lesson's, and a large one."""
-    subjects.need("chromium")
-    small, large = big_trace(steps=60, layers=30), big_trace()
-    return [*stepped("60 steps, 30 layers", small), *stepped(f"{len(large):,} steps, 30 layers, 500 names", large)]
+    """Measure 60 steps on 30 layers and 100 names, and 1,000 steps on 30 layers and 500 names."""
+    small, large = to_html(big_trace(60, 30, 100)), to_html(big_trace(1000, 30, 500))
+    with _browser() as browser:
+        return [
+            within("stepper update, 60 steps, 30 layers, 100 names", _walk(browser, small, False), at_most_s=0.004),
+            within("… with layout", _walk(browser, small, True), at_most_s=0.016),
+            within("stepper update, 1,000 steps, 30 layers, 500 names", _walk(browser, large, False), at_most_s=0.004),
+            within("… with layout", _walk(browser, large, True), at_most_s=0.016),
+        ]
 
 
-def stepped(name: str, trace: Trace) -> list[Row]:
-    """Open the trace's page and step through it."""
-    times = measured(to_html(trace))
-    return [
-        within(f"stepper, {name}: update", times["update"], at_most_s=0.004),
-        within(f"stepper, {name}: update and layout", times["layout"], at_most_s=0.016),
-    ]
+def _walk(browser: Any, page: str, with_layout: bool) -> list[float]:
+    """Return the seconds that each step took in a page of its own, after one walk that does not count."""
+    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.html"
+        file.write_text(page, encoding="utf-8")
+        opened.goto(file.as_uri())
+        opened.wait_for_selector(".mds footer")
+        opened.evaluate(_WALK, with_layout)
+        samples: list[float] = opened.evaluate(_WALK, with_layout)
+    opened.close()
+    return samples
 
 
-def measured(page_source: str) -> dict[str, Sequence[float]]:
-    """Step in a headless Chromium; give seconds. Its clock is exact to 0.1 ms."""
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=rights.chromium(), args=arguments)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.set_content(page_source)
-        page.wait_for_selector("input[type=range]")
-        found = page.evaluate(MEASURE, STEPS)
-        browser.close()
-    assert not errors, errors
-    return {name: [time_ms / 1000 for time_ms in times] for name, times in found.items()}
+@contextmanager
+def _browser() -> Iterator[Any]:
+    need("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise MissingRightError("playwright is not installed") from None
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=rights.chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -26,6 +26,9 @@ from minidocker.tree import make_directories, remove_tree
 #: What is mounted between an image's layers and the writable one: mount points that an image need not have.
 INIT_LAYER: Final = f"{OVERLAY_ROOT}/init/diff"
 
+#: Said at every mount, because a host's own defaults differ (/sys/module/overlay/parameters).
+OVERLAY_OPTIONS: Final = ("index=off", "xino=off", "metacopy=off")
+
 #: How a trace names that layer, and what it says of it.
 INIT_ID: Final = "init"
 INIT_TRACE_LAYER: Final = {
@@ -83,7 +86,7 @@ class Engine:
         """
         self.kernel = kernel
         self.images = ImageStore(kernel, machine=GO_ARCHITECTURES.get(machine, machine), rootless=rootless)
-        self._overlay_options = ",userxattr" if rootless else ""
+        self._overlay_options = ",".join(("", *OVERLAY_OPTIONS, "userxattr" if rootless else "redirect_dir=off"))
         self.containers: dict[str, Container] = {}
         self.monitor: Monitor = monitor or Null()
         self._ids = ids

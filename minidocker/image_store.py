@@ -53,11 +53,11 @@ class ImageSummary:
 class ImageStore:
     """Images by ID and by name, and layers by chain ID."""
 
-    def __init__(self, kernel: Kernel, *, machine: str = "amd64", rootless: bool = False) -> None:
-        """Keep images on this kernel's disk. ``machine`` chooses among images for several."""
+    def __init__(self, kernel: Kernel, *, machine: str = "amd64", rootless: bool | None = None) -> None:
+        """Keep images on this kernel's disk. ``machine`` chooses among several; ``rootless`` as the kernel is."""
         self._kernel = kernel
         self._machine = machine
-        self._rootless = rootless
+        self._rootless = bool(getattr(kernel, "rootless", False)) if rootless is None else rootless
         self._images: dict[Digest, Image] = {}
         self._tags: dict[str, Digest] = {}
         self._layers: dict[Digest, Layer] = {}

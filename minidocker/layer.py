@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Final
 from minidocker.errors import EngineError, InvalidArchive, ServerError
 from minidocker.kernel import Files
 from minidocker.linux import (
+    O_CLOEXEC,
     O_CREAT,
     O_EXCL,
     O_NOFOLLOW,
@@ -50,9 +51,17 @@ HARMLESS_DEVICES: Final = frozenset({(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5,
 #: In user namespaces an owner that cannot be mapped is kept here, as ``uid:gid``.
 OWNER_XATTR: Final = "user.minidocker.owner"
 
+_HINTS: Final = {
+    errno.ENOENT: "Paths are followed inside of the layer only, as in a chroot; what this one leads to is not there.",
+    errno.ENOTDIR: "Something above this name is a file.",
+    errno.ELOOP: "Symlinks lead to each other in a circle.",
+    errno.ENOSPC: "The disk for images and containers is full: remove some.",
+}
+
 #: Refusals that are no fault of the archive.
 _KERNELS_FAULT: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM)
 
+_NEW_FILE: Final = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -102,7 +111,7 @@ def unpack_job(files: Files, archive: bytes, root: str, rootless: bool = False) 
 @contextmanager
 def _inside(files: Files, directory: str) -> Iterator[None]:
     """Work in a directory, so that paths are short and relative, with no bits masked off new files."""
-    here = files.open(".", O_RDONLY)
+    here = files.open(".", O_RDONLY | O_CLOEXEC)
     mask = files.umask(0)
     try:
         files.chdir(directory)
@@ -144,7 +153,8 @@ class _Unpacking:
             said = strerror(error.errno).lower()
             message = f"{self.doing or f'open /{clean(name)}'}: {said}"
             kind = ServerError if error.errno in _KERNELS_FAULT else InvalidArchive
-            raise kind(message, path=f"/{clean(name)}", errno=errno_name(error.errno)) from error
+            hint = _HINTS.get(error.errno or 0, "")
+            raise kind(message, hint=hint, path=f"/{clean(name)}", errno=errno_name(error.errno)) from error
         except ValueError as error:  # a NUL in a name, which no kernel takes
             raise invalid_header() from error
 
@@ -200,7 +210,7 @@ class _Unpacking:
         self.doing = f"open /{name}"
         path = self._place(name)
         mode = member.mode & 0o777
-        fd = self.files.open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode)
+        fd = self.files.open(path, _NEW_FILE, mode)
         self.scope.others.add(path)
         try:
             if member.size:

@@ -25,6 +25,10 @@ MUTATING: Final = frozenset({
 _WRITING: Final = frozenset({"write", "open", "truncate", "ftruncate"})
 
 
+#: The data of files up to so many bytes is summed; a larger one's after every write would take too long.
+SUMMED_MAX: Final = 1 << 16
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     entry: Entry
@@ -64,10 +68,10 @@ class UpperWatch:
 
     def _seen_at(self, path: str, stat: Stat, old: _Seen | None, rehash: bool) -> _Seen:
         is_file = stat.st_mode & S_IFMT == S_IFREG
-        if old is not None and old.stat == stat and not (rehash and is_file):
+        if old is not None and old.stat == stat and not (rehash and is_file and stat.st_size <= SUMMED_MAX):
             return old
         entry = entry_of(self._files, self._upper + path, stat)
-        if is_file:
+        if is_file and stat.st_size <= SUMMED_MAX:
             entry["sum"] = data_sum(self._files, self._upper + path)
         return _Seen(entry, stat)
 

@@ -1,8 +1,8 @@
 """Provider: which layer of a stack serves a name, and what that hides. Pure functions of what lies in the layers.
 
-A stack is a sequence of layers, the topmost first; a layer maps paths to entries as ``docs/trace.md`` has them. The rule
-is overlayfs's (Documentation/filesystems/overlayfs.rst): the topmost layer that has a name serves it, directories are
-merged, a whiteout hides what lies below, an opaque directory hides what lies below in it.
+A stack is a sequence of layers, the topmost first; a layer maps paths to entries as ``docs/trace.md`` has them. The
+rule is overlayfs's (Documentation/filesystems/overlayfs.rst): the topmost layer that has a name serves it, directories
+are merged, a whiteout hides what lies below, an opaque directory hides what lies below in it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def provider(path: str, stack: Sequence[Layer]) -> Provider:
 
 
 def _look(layer: Layer, names: Sequence[str]) -> tuple[Entry | None, bool, list[str]]:
-    """Return the entry of a path in one layer, whether the search ends there, and the path's name in the layers below."""
+    """Return a path's entry in one layer, whether the search ends there, and its name in the layers below."""
     entry: Entry | None = layer.get("/", _ROOT)
     at, ends, below = "", False, list[str]()
     for number, name in enumerate(names, 1):

@@ -68,7 +68,7 @@ _STEP_FIELDS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Trace:
     """What one docker command did, on one kernel."""
 
@@ -80,6 +80,10 @@ class Trace:
     stdout: str = ""
     stderr: str = ""
     exit_code: int = 0
+
+    def __repr__(self) -> str:
+        """Return the command, the number of steps, and the kernel."""
+        return f"<Trace of {self.command!r}: {len(self.steps)} steps, kernel {self.kernel.get('kind')}>"
 
     def __len__(self) -> int:
         """Return the number of steps."""

@@ -68,6 +68,15 @@ def _fails(*command: str) -> str | None:
     return None if done.returncode == 0 else done.stderr.strip() or f"{command[0]} exits with {done.returncode}"
 
 
+def _chromium() -> str | None:
+    """A Chromium, and a Playwright whose own driver starts (it is linked to libatomic)."""
+    if not chromium():
+        return "no Chromium is installed"
+    from playwright._impl._driver import compute_driver_executable
+
+    return _fails(os.fspath(compute_driver_executable()[0]), "--version")
+
+
 def _command(name: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(name) else f"{name} is not installed"
 
@@ -84,7 +93,7 @@ PROBES: dict[str, Callable[[], str | None]] = {
     "busybox": _command("busybox"),
     "runc": _command("runc"),
     "node": _command("node"),
-    "chromium": lambda: None if chromium() else "no Chromium is installed",
+    "chromium": _chromium,
     "pyodide": _present(ROOT / "tests/pyodide/node_modules/site-packages", "run scripts/pyodide --install once"),
     "docker-archive": _present(ARCHIVE, f"{ARCHIVE.name} does not lie in ../shared/images"),
 }

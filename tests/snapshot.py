@@ -16,20 +16,21 @@ def snapshot(files: Files, root: str, *, times: bool = True) -> dict[str, dict[s
         path = pending.pop()
         stat = files.lstat(root + path)
         kind = stat.st_mode & S_IFMT
-        tree[path or "/"] = _entry(files, root + path, stat, times=times and path != "")
+        inode = inodes.setdefault((stat.st_dev, stat.st_ino), path)
+        tree[path or "/"] = _entry(files, root + path, stat, times=times and path != "", again=inode != path)
         if kind == S_IFDIR:
             pending += [posixpath.join(path or "/", name) for name in sorted(files.listdir(root + path), reverse=True)]
         else:
-            tree[path]["inode"] = inodes.setdefault((stat.st_dev, stat.st_ino), path)
+            tree[path]["inode"] = inode
     return tree
 
 
-def _entry(files: Files, path: str, stat: Stat, *, times: bool) -> dict[str, Any]:
+def _entry(files: Files, path: str, stat: Stat, *, times: bool, again: bool) -> dict[str, Any]:
     kind = stat.st_mode & S_IFMT
     entry: dict[str, Any] = {"mode": oct(stat.st_mode), "owner": (stat.st_uid, stat.st_gid), "rdev": stat.st_rdev}
     if times:
         entry["mtime_ns"] = stat.st_mtime_ns
-    if kind == S_IFREG:
+    if kind == S_IFREG and not again:
         entry["data"] = content(files, path)
     if kind == S_IFLNK:
         entry["target"] = files.readlink(path)

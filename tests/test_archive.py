@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +106,14 @@ def test_an_image_without_a_name_and_one_without_layers() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("tiny:1", ["tiny:1"]), ("team/app", ["team/app:latest"]), ("latest", []), (None, []), ("localhost:5000/a:b", ["localhost:5000/a:b"])],
-)  # fmt: skip
+    [
+        ("tiny:1", ["tiny:1"]),
+        ("team/app", ["team/app:latest"]),
+        ("localhost:5000/a:b", ["localhost:5000/a:b"]),
+        ("latest", []),  # a tag, of nothing
+        (None, []),
+    ],
+)
 def test_names_in_an_oci_layout(name: str | None, expected: list[str]) -> None:
     assert tags(only(build.oci_files([LOW], name=name))) == expected
 
@@ -136,7 +141,9 @@ def test_the_image_for_this_machine(machine: str, holds: str) -> None:
 
 
 def test_no_image_for_this_machine() -> None:
-    with pytest.raises(InvalidArchive, match="no matching manifest for linux/riscv64 in the manifest list entries") as caught:
+    with pytest.raises(
+        InvalidArchive, match="no matching manifest for linux/riscv64 in the manifest list entries"
+    ) as caught:
         read_archive(several_machines(), "riscv64")
     assert "amd64, arm64" in caught.value.hint
 
@@ -144,14 +151,13 @@ def test_no_image_for_this_machine() -> None:
 # wrong ones
 
 
-def whole(files: Mapping[str, bytes]) -> list[bytes]:
-    return [data for image in read_archive(build.tar_of_files(files)) for data in layers(image)]
+def read_wholly(archive: Any) -> list[list[bytes]]:
+    return [layers(image) for image in read_archive(archive)]
 
 
 def complaint(archive: Any) -> str:
     with pytest.raises(InvalidArchive) as caught:
-        for image in read_archive(archive):
-            layers(image)
+        read_wholly(archive)
     return caught.value.message
 
 
@@ -195,7 +201,10 @@ def test_damaged_archives(archive: bytes, message: str) -> None:
         ({"manifest.json": b"{"}, "unexpected end of JSON input"),
         ({"manifest.json": b"{}"}, "json: cannot unmarshal object into Go value of type []tarexport.manifestItem"),
         ({"manifest.json": b"[1]"}, "json: cannot unmarshal an entry of manifest.json into tarexport.manifestItem"),
-        ({"manifest.json": b'[{"Config": "c", "Layers": 1}]'}, "json: cannot unmarshal Layers or RepoTags of manifest.json into []string"),
+        (
+            {"manifest.json": b'[{"Config": "c", "Layers": 1}]'},
+            "json: cannot unmarshal Layers or RepoTags of manifest.json into []string",
+        ),
         ({CONFIG: None}, f"open {CONFIG}: no such file or directory"),
         ({LAYER: None}, f"open {LAYER}: no such file or directory"),
         ({CONFIG: GOOD[CONFIG] + b" "}, f"image config verification failed for digest sha256:{CONFIG[-64:]}"),
@@ -211,12 +220,21 @@ def test_wrong_docker_archives(change: dict[str, bytes | None], message: str) ->
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (build.docker_files([LOW], tags=["UPPER:1"]), "invalid reference format: repository name (library/UPPER) must be lowercase"),
+        (
+            build.docker_files([LOW], tags=["UPPER:1"]),
+            "invalid reference format: repository name (library/UPPER) must be lowercase",
+        ),
         (build.docker_files([LOW], tags=["a b"]), "invalid reference format"),
         (build.docker_files([LOW], tags=["foo"]), 'invalid tag "foo"'),
         (build.docker_files([LOW], tags=["foo@sha256:" + "a" * 64]), f'invalid tag "foo@sha256:{"a" * 64}"'),
-        (build.docker_files([LOW], image_config=build.config([LOW, TOP])), "invalid manifest, layers length mismatch: expected 1, got 2"),
-        (build.docker_files([LOW], image_config=build.config([LOW], os="windows")), "cannot load windows image on linux"),
+        (
+            build.docker_files([LOW], image_config=build.config([LOW, TOP])),
+            "invalid manifest, layers length mismatch: expected 1, got 2",
+        ),
+        (
+            build.docker_files([LOW], image_config=build.config([LOW], os="windows")),
+            "cannot load windows image on linux",
+        ),
         (
             build.docker_files([LOW], image_config=build.config([TOP])),
             f'invalid diffID for layer 0: expected "{build.sha256(TOP)}", got "{build.sha256(LOW)}"',
@@ -292,16 +310,20 @@ def blobs_in_use(files: dict[str, bytes]) -> set[str]:
 PLAIN = gzip.decompress(SAVED)
 
 
-@given(damage=st.lists(st.tuples(st.integers(0, 39_000), st.integers(0, 255)), min_size=1, max_size=5), packed=st.booleans(), cut=st.integers(0, 80_000))  # fmt: skip
+DAMAGE = st.lists(st.tuples(st.integers(0, 39_000), st.integers(0, 255)), min_size=1, max_size=5)
+
+
+@pytest.mark.slow
+@given(damage=DAMAGE, packed=st.booleans(), cut=st.integers(0, 80_000))
 @settings(max_examples=300, deadline=None)
 def test_any_damage_is_refused_or_harmless(damage: list[tuple[int, int]], cut: int, *, packed: bool) -> None:
     data = bytearray(SAVED if packed else PLAIN)
     for position, value in damage:
         data[position % len(data)] = value
     try:
-        found = [layers(image) for image in read_archive(bytes(data[:cut]))]
-    except EngineError as error:
-        assert error.message
+        found = read_wholly(bytes(data[:cut]))
+    except EngineError:
+        return
     else:
-        right = [layers(image) for image in read_archive(SAVED)]
+        right = read_wholly(SAVED)
         assert all(layer in right[1] for image in found for layer in image)

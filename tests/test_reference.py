@@ -1,4 +1,4 @@
-"""References: normalisation, familiar form and complaints, as the distribution's own tests and real Docker have them."""
+"""References: normalisation, familiar form and complaints, each as real Docker's client was seen to have them."""
 
 import pytest
 from hypothesis import given

@@ -7,29 +7,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from minidocker.lab import facts
-    from minidocker.lab.check import check
+    from minidocker.lab import facts, measure
+    from minidocker.lab.checked import check
     from minidocker.lab.lab import Lab
     from minidocker.lab.levels import Level
-    from minidocker.lab.predict import predict
+    from minidocker.lab.prediction import predict
     from minidocker.lab.questions import Quiz
     from minidocker.lab.stepper import Stepper
 
-__all__ = ["Lab", "Level", "Quiz", "Stepper", "check", "facts", "load_ipython_extension", "predict"]
+__all__ = ["Lab", "Level", "Quiz", "Stepper", "check", "facts", "load_ipython_extension", "measure", "predict"]
 
 _HOMES: Final = {
-    "Lab": "lab", "Level": "levels", "Quiz": "questions", "Stepper": "stepper", "check": "check", "predict": "predict",
+    "Lab": "lab", "Level": "levels", "Quiz": "questions", "Stepper": "stepper", "check": "checked", "predict": "prediction",
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is."""
-    if name == "facts":
-        return import_module(f"{__name__}.facts")
+    if name in ("facts", "measure"):
+        return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # check and predict are also modules of these names: the functions are meant
+    globals()[name] = value
     return value
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minidocker.lab.display import Rich, Shown, Slot, in_notebook
-from minidocker.lab.predict import Prediction, locked
+from minidocker.lab.prediction import Prediction, locked
 
 
 class Later:

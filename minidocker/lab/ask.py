@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from minidocker.lab.display import block, escape
-from minidocker.lab.predict import Prediction
+from minidocker.lab.prediction import Prediction
 
 Later = Callable[[str, Callable[[], None]], None]
 

@@ -4,11 +4,13 @@ A fact function takes what ran: something with a ``trace`` (a :class:`minidocker
 :class:`minidocker.lab.union.Union`).
 """
 
+import posixpath
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from minidocker.provider import provider
+from minidocker.state import Change
 from minidocker.trace import SYSCALL, Step, Trace
 
 
@@ -39,7 +41,7 @@ def stdout(ran: Any) -> Fact:
 
 def exit_code(ran: Any) -> Fact:
     """The command's exit code."""
-    ends = [step for step in ran.trace.steps if step.call == "exit"]
+    ends = [step for step in ran.trace.steps if step.text == f"exit({ran.exit_code})"]
     return Fact(value=ran.exit_code, step=ends[-1] if ends else None)
 
 
@@ -47,7 +49,7 @@ def upper_bytes(ran: Any) -> Fact:
     """How many bytes the files in the writable layer have, at the end."""
     entries = left(ran.trace)
     total = sum(entry.get("size", 0) for entry in entries.values() if entry["kind"] == "file")
-    return Fact(value=total, step=_last_of(ran.trace, "uppers"))
+    return Fact(value=total, step=_biggest(ran.trace))
 
 
 def upper_names(ran: Any) -> Fact:
@@ -60,8 +62,38 @@ def in_upper(path: str) -> FactOf:
 
     def fact(ran: Any) -> Fact:
         entry = left(ran.trace).get(path)
-        word = "nothing" if entry is None else _word(entry)
-        return Fact(value=word, step=_touching(ran.trace, path))
+        return Fact(value="nothing" if entry is None else word(entry), step=_touching(ran.trace, path))
+
+    return fact
+
+
+def names_in(directory: str) -> FactOf:
+    """Return the fact of which names are in a directory of the merged tree at the end."""
+
+    def fact(ran: Any) -> Fact:
+        rows = [entries for _, entries in stack_of(ran.trace, len(ran.trace) - 1)]
+        paths = {path for entries in rows for path in entries if posixpath.dirname(path) == directory and path != "/"}
+        seen = sorted(posixpath.basename(path) for path in paths if provider(path, rows).found)
+        return Fact(value=seen, why=f"{len(seen)} of the {len(paths)} names that some layer has there are served.")
+
+    return fact
+
+
+def image_bytes(ran: Any) -> Fact:
+    """How many bytes the files of all the lower layers have: what is stored and shipped, seen or not."""
+    last = max(step.index for step in ran.trace.steps if stack_of(ran.trace, step.index))
+    name = subject(ran.trace)
+    numbers = ran.trace.at(last)["stacks"][name]["lowers"]
+    sizes = [f"{ran.trace.layers[n]['name']} {ran.trace.layers[n]['bytes']:,}" for n in numbers]
+    return Fact(value=sum(ran.trace.layers[n]["bytes"] for n in numbers), why=f"By layer, from the top: {'; '.join(sizes)}.")
+
+
+def at_least(fact_of: FactOf, limit: float, yes: str, no: str) -> FactOf:
+    """Return the fact of whether a number reaches a limit, in the words of the question's choices."""
+
+    def fact(ran: Any) -> Fact:
+        found = fact_of(ran)
+        return replace(found, value=yes if found.value >= limit else no)
 
     return fact
 
@@ -141,11 +173,12 @@ def serving(trace: Trace, path: str) -> str:
     for name, entries in stack:
         entry = entries.get(path)
         if entry is not None:
-            said.append(f"{name} has {_word(entry)}")
+            said.append(f"{name} has {word(entry)}")
     return f"From the top down: {', then '.join(said)}; the first one counts." if said else "No layer has that name."
 
 
-def _word(entry: Any) -> str:
+def word(entry: Any) -> str:
+    """Return in a word what an entry of a layer is."""
     kind: str = entry["kind"]
     if kind == "dir":
         return "opaque directory" if entry.get("opaque") else "directory"
@@ -158,6 +191,19 @@ def _inside(step: Step) -> bool:
 
 def _last_of(trace: Trace, table: str) -> Step | None:
     return _last(step for step in trace.steps if any(c.path[0] == table and len(c.path) > 2 for c in step.changes))
+
+
+def _biggest(trace: Trace) -> Step | None:
+    """Return the step that put the most bytes into a writable layer."""
+    grown = [(sum(_grown(change) for change in step.changes), -step.index) for step in trace.steps]
+    most, index = max(grown, default=(0, 0))
+    return trace.steps[-index] if most else None
+
+
+def _grown(change: Change) -> int:
+    if change.path[0] != "uppers" or len(change.path) != 3:
+        return 0
+    return int((change.new or {}).get("size", 0)) - int((change.old or {}).get("size", 0))
 
 
 def _touching(trace: Trace, path: str) -> Step | None:

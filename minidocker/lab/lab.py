@@ -14,7 +14,7 @@ from minidocker.lab import layers as language
 from minidocker.lab.after import Later
 from minidocker.lab.image import layer_archive
 from minidocker.lab.levels import Level
-from minidocker.lab.predict import Prediction
+from minidocker.lab.prediction import Prediction
 from minidocker.lab.queue import Queue
 from minidocker.lab.recordings import History
 from minidocker.lab.run import Run
@@ -103,6 +103,12 @@ class Lab:
         for layer in layers:
             language.check(layer)
         return self.load(image_archive(name, *layer_archive(layers)), show=False)
+
+    def fingerprint(self, image: str) -> str:
+        """Return a digest of all that lies in an image's layers now, on disk: names, attributes and contents."""
+        engine = next(iter(self.hosts.values())).engine
+        lowers = engine.images.lowers(engine.images.find(image))
+        return language.digest([engine.kernel.job(language.entries_job, lower) for lower in lowers])
 
     # stacks
 

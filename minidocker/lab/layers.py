@@ -75,7 +75,8 @@ def build_job(files: Files, root: str, layer_rows: Sequence[tuple[str, Any]], ma
 
 def _make(files: Files, root: str, target: str, value: Any, *, is_directory: bool) -> None:
     if is_directory:
-        files.mkdir(target, 0o755)
+        if target != root:
+            files.mkdir(target, 0o755)
     elif value is None:
         files.mknod(target, S_IFCHR, 0)
     elif not isinstance(value, Mapping):
@@ -163,6 +164,26 @@ def _content(files: Files, path: str, size: int) -> Any:
         return data.decode()
     except UnicodeDecodeError:
         return data
+
+
+def lines(layer: Layer) -> list[str]:
+    """Return a layer as people read it: a line a name."""
+    return [f"{path}  {_in_words(value)}".rstrip() for path, value in layer.items()]
+
+
+def _in_words(value: Value) -> str:
+    if value is None:
+        return "(whiteout)"
+    if not isinstance(value, Mapping):
+        return repr(value)
+    words = {"opaque": "opaque", "fifo": "fifo"}
+    said = [words.get(key) or _attribute(key, held) for key, held in value.items() if key != "sum"]
+    return f"({', '.join(said)})" if said else ""
+
+
+def _attribute(key: str, value: Any) -> str:
+    told = {"mode": lambda: f"mode {value:04o}", "symlink": lambda: f"→ {value}", "size": lambda: f"{value:,} bytes"}
+    return told.get(key, lambda: f"{key} {value!r}")()
 
 
 def digest(value: Any) -> str:

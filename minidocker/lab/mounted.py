@@ -21,6 +21,9 @@ from minidocker.world import Host
 #: Where the stacks lie on either kernel's disk.
 ROOT: Final = "/var/lib/docker/lab"
 
+#: What a trace calls the stack.
+STACK: Final = "stack"
+
 #: Which arguments of a call are paths; of every other call it is the first, if that is text.
 _PATHS: Final = {"rename": (0, 1), "link": (0, 1), "symlink": (1,)}
 
@@ -63,16 +66,27 @@ class Mounted:
         self._mount_told(roots[::-1], trace_layers(made))
 
     def _mount_told(self, roots: Sequence[str], table: Mapping[str, Any]) -> None:
+        """Mount from within the stack's directory, as Docker does it to keep the options short."""
         self.kernel.observe(self.name, roots, self.upper)
         self.recorder.layers(table)
         self.recorder.operation("mount the stack", "The layers, read-only, topmost first; an empty writable directory above.")
-        self.recorder.stack(self.name, list(table)[::-1], self.merged, {})
-        options = f"lowerdir={':'.join(roots)},upperdir={self.upper},workdir={self.directory}/work"
-        self.kernel.listener = self.recorder
+        self.recorder.stack(STACK, list(table)[::-1], "merged", {})
+        lowers = ":".join(posixpath.basename(root) for root in roots)
+        options = f"lowerdir={lowers},upperdir=upper,workdir=work" + ",userxattr" * self.rootless
+        self.kernel.chdir(self.directory)
+        self.kernel.listener = self._listen_mount
         try:
-            self.kernel.mount("overlay", self.merged, "overlay", 0, options + ",userxattr" * self.rootless)
+            self.kernel.mount("overlay", "merged", "overlay", 0, options)
         finally:
             self.kernel.listener = None
+            self.kernel.chdir("/")
+
+    def _listen_mount(self, event: SyscallEvent) -> None:
+        self.recorder(self._named(event))
+
+    def _named(self, event: SyscallEvent) -> SyscallEvent:
+        """Return the event with the stack under the name that all traces give it: they must not depend on a count."""
+        return replace(event, uppers={STACK: entries for name, entries in event.uppers.items() if name == self.name})
 
     def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Found:
         """Make a call on the merged tree, and return its result, or None and its error."""
@@ -89,7 +103,7 @@ class Mounted:
 
     def _listen(self, event: SyscallEvent) -> None:
         """Take a call as the learner said it: who makes the calls is a task beside the daemon."""
-        self.recorder(replace(event, task="0.1", actor="you", args=self._said))
+        self.recorder(replace(self._named(event), task="0.1", actor="you", args=self._said))
 
     def cut(self, command: str) -> Trace:
         """Return what happened since the last cut."""

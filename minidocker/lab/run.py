@@ -3,7 +3,7 @@
 from typing import Any
 
 from minidocker.lab.display import Rich, Slot, badge, escape, shell
-from minidocker.lab.predict import Prediction, locked
+from minidocker.lab.prediction import Prediction, locked
 from minidocker.lab.verdict import Verdict
 from minidocker.trace import Trace
 from minidocker.world import Outcome

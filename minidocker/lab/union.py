@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from minidocker.cli.compare import by_calls
 from minidocker.kernel import Files
 from minidocker.lab import layers as language
 from minidocker.lab.display import Shown
@@ -16,7 +15,7 @@ from minidocker.lab.mounted import Found, Mounted
 from minidocker.lab.recordings import History
 from minidocker.lab.verdict import Verdict, judge
 from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
-from minidocker.trace import Trace
+from minidocker.trace import Step, Trace, chain_digest
 from minidocker.world import Host
 
 #: Of Files, what would change the host's side itself instead of the stack.
@@ -37,7 +36,7 @@ class Union(Files):
         self.layers = [dict(layer) for layer in stack]
         self.mounted = {kernel: Mounted(host, stack, name) for kernel, host in hosts.items()}
         self.verdict = Verdict(ran="")
-        self._history = History("union", name, self.layers)
+        self._history = History("union", self.layers)
         self._descriptors: dict[int, dict[str, int]] = {}
         self._cuts: dict[str, list[Trace]] = {kernel: [] for kernel in hosts}
         self._cut(f"lab.union of {len(stack)} layers")
@@ -113,6 +112,15 @@ class Union(Files):
         """Return the merged view, told in the language of layers."""
         return self._tell("merged")
 
+    def lower(self, number: int) -> dict[str, Any]:
+        """Return what lies in a lower layer's directory now; layer 1 is the lowest."""
+        mounted = next(iter(self.mounted.values()))
+        return mounted.read(f"{mounted.directory}/layer{number}")
+
+    def fingerprint(self) -> str:
+        """Return a digest of all that lies in the lower layers' directories now, on disk."""
+        return language.digest([self.lower(number) for number in range(1, len(self.layers) + 1)])
+
     def _tell(self, which: str) -> dict[str, Any]:
         mounted = next(iter(self.mounted.values()))
         return mounted.read(getattr(mounted, which))
@@ -131,21 +139,16 @@ class Union(Files):
         new = {kernel: mounted.cut(command) for kernel, mounted in self.mounted.items()}
         for kernel, trace in new.items():
             self._cuts[kernel].append(trace)
-        verdict = judge(self._history.key, new)
-        known = verdict.against or not self.verdict.against
         if self.verdict.ok is not False:
-            self.verdict = verdict if known and verdict.ok is False else replace(verdict, steps=len(self.trace))
+            self.verdict = replace(judge(self._history.key, new), steps=len(self.trace))
 
 
 def joined(cuts: Sequence[Trace]) -> Trace:
     """Return one trace out of consecutive ones."""
-    steps = [step for cut in cuts for step in cut.steps]
     layers = {name: layer for cut in cuts for name, layer in cut.layers.items()}
-    return replace(
-        cuts[0],
-        steps=tuple(replace(step, index=index) for index, step in enumerate(steps)),
-        layers=layers,
-    )
-
-
-__all__ = ["Union", "by_calls", "joined"]
+    steps: list[Step] = []
+    digests: dict[str, str] = {}
+    for step in (step for cut in cuts for step in cut.steps):
+        digests[step.task] = chain_digest(digests.get(step.task, ""), step)
+        steps.append(replace(step, index=len(steps), digest=digests[step.task]))
+    return replace(cuts[0], steps=tuple(steps), layers=layers)

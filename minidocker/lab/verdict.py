@@ -56,4 +56,5 @@ def _compared(model: Trace, real: Trace, against: str) -> Verdict:
 
 def kernel_name(kernel: Any) -> str:
     """Return how a kernel is called: ``Linux 6.18.44``, and whether it was used without root."""
-    return f"Linux {kernel.get('release', '?')}" + (" (rootless)" if kernel.get("rootless") else "")
+    release = str(kernel.get("release", "?")).partition("-")[0]
+    return f"Linux {release}" + (" (rootless)" if kernel.get("rootless") else "")

@@ -9,9 +9,7 @@ from minidocker.system import System
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Change groups."""
     try:
-        options = parse(argv, "Rhf")
-        if len(options.operands) < 2:
-            raise Usage
+        options = parse(argv, "Rhf", least=2)
         group, *paths = options.operands
         _, gid = await parse_owner(k, f":{group}")
     except Usage as usage:

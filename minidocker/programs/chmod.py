@@ -3,7 +3,7 @@
 from minidocker.linux import S_IFDIR, S_IFLNK, S_IFMT
 from minidocker.programs import stdio
 from minidocker.programs.file_mode import UnknownMode, change_mode
-from minidocker.programs.options import Usage, parse, refuse
+from minidocker.programs.options import Usage, demand, parse, refuse
 from minidocker.system import System
 
 SYNOPSIS = "[-Rf] MODE[,MODE]... FILE..."
@@ -16,8 +16,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     try:
         options = parse(words, "Rfvc")
         mode, *paths = [*modes, *options.operands] or [""]
-        if not paths:
-            raise Usage
+        demand(paths)
         mask = await _umask(k, mode)
         change_mode(mode, 0, mask=mask)
     except Usage as usage:

@@ -8,16 +8,14 @@ from minidocker.system import System
 SYNOPSIS = "[-Rh] USER[:[GROUP]] FILE..."
 
 
-class UnknownName(Exception):  # noqa: N818  the user's error
+class UnknownName(Exception):
     """No such user or group."""
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Change owners."""
     try:
-        options = parse(argv, "RhfvcLHP")
-        if len(options.operands) < 2:
-            raise Usage
+        options = parse(argv, "RhfvcLHP", least=2)
         owner, *paths = options.operands
         uid, gid = await parse_owner(k, owner)
     except Usage as usage:

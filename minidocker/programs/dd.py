@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR
 from minidocker.programs import stdio
+from minidocker.programs.options import Usage, refuse
 from minidocker.system import System
 
 _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "kB": 1000, "M": 1 << 20, "MB": 10**6, "G": 1 << 30}
+SYNOPSIS = "[if=FILE] [of=FILE] [bs=N] [count=N] [skip=N] [seek=N] [conv=notrunc,sync,fsync] [status=none]"
 KNOWN = ("if", "of", "bs", "ibs", "obs", "count", "skip", "seek", "conv", "status", "oflag", "iflag")
 
 
-class WrongArgument(Exception):  # noqa: N818  the user's error
+class WrongArgument(Exception):
     """The argument is none of dd's."""
 
 
@@ -60,7 +62,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         for word in argv[1:]:
             name, equals, value = word.partition("=")
             if not equals or name not in KNOWN:
-                raise WrongArgument(f"unknown argument '{word}'")
+                return await refuse(k, "dd", Usage(), SYNOPSIS)
             job.values[name] = value
         status = await _run(k, job)
     except WrongArgument as wrong:
@@ -131,7 +133,9 @@ async def _copy(k: System, job: Job, block: int) -> int:
         try:
             await stdio.write_all(k, stdio.STDOUT, data)
         except OSError as error:
-            await stdio.complain(k, f"dd: error writing '{job.values.get('of', 'standard output')}': {stdio.reason(error)}")
+            await stdio.complain(
+                k, f"dd: error writing '{job.values.get('of', 'standard output')}': {stdio.reason(error)}"
+            )
             return 1
         job.written.add(len(data), block)
         limit -= 1

@@ -14,12 +14,12 @@ _KINDS: Final = {S_IFDIR: "d", S_IFLNK: "l", S_IFCHR: "c", S_IFBLK: "b", S_IFIFO
 PERMISSIONS: Final = 0o7777
 
 
-class UnknownMode(Exception):  # noqa: N818  the user's error
+class UnknownMode(Exception):
     """The text is no mode."""
 
 
 def change_mode(text: str, mode: int, *, mask: int, directory: bool = False) -> int:
-    """Return the permission bits that a mode text makes of others; ``mask`` (the umask) counts where nobody is named."""
+    """Return the permission bits that a mode text makes of others; the umask counts where nobody is named."""
     if re.fullmatch(r"[0-7]{1,5}", text):
         return int(text, 8) & PERMISSIONS
     mode &= PERMISSIONS

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from minidocker.linux import S_IFDIR, S_IFMT
 from minidocker.programs import stdio
-from minidocker.programs.options import Options, Usage, parse, refuse
+from minidocker.programs.options import Options, Usage, demand, parse, refuse
 from minidocker.programs.regex import compile_posix
 from minidocker.system import System
 
@@ -22,8 +22,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         elif name == "fgrep":
             options.add("F", "")
         patterns = options.all("e") or options.operands[:1]
-        if not patterns:
-            raise Usage
+        demand(patterns)
         matcher = re.compile("|".join(f"(?:{one.pattern})" for one in _compile(options, patterns)), _flags(options))
     except Usage as usage:
         return await refuse(k, name, usage, SYNOPSIS, 2)

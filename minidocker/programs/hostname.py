@@ -8,9 +8,7 @@ from minidocker.system import System
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Print or set the name that this UTS namespace has."""
     try:
-        options = parse(argv, "sF:")
-        if len(options.operands) > 1:
-            raise Usage
+        options = parse(argv, "sF:", most=1)
     except Usage as usage:
         return await refuse(k, "hostname", usage, "[-s] [-F FILE | HOSTNAME]")
     try:

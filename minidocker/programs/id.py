@@ -13,14 +13,19 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         return await refuse(k, "id", usage, "[-ugGnr]")
     users = await names.read_names(k, names.USERS)
     groups = await names.read_names(k, names.GROUPS)
-    uid, gid = await (k.getuid() if "r" in options else k.geteuid()), await (k.getgid() if "r" in options else k.getegid())
+    uid, gid = (
+        await (k.getuid() if "r" in options else k.geteuid()),
+        await (k.getgid() if "r" in options else k.getegid()),
+    )
     others = await k.getgroups()
     if "u" in options:
         text = _one(uid, users, named="n" in options)
     elif "g" in options:
         text = _one(gid, groups, named="n" in options)
     elif "G" in options:
-        text = " ".join(_one(number, groups, named="n" in options) for number in [gid, *(o for o in others if o != gid)])
+        text = " ".join(
+            _one(number, groups, named="n" in options) for number in [gid, *(o for o in others if o != gid)]
+        )
     else:
         text = f"uid={_both(uid, users)} gid={_both(gid, groups)}"
         if others:

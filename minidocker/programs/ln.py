@@ -5,15 +5,14 @@ import errno
 from minidocker.linux import S_IFDIR, S_IFMT
 from minidocker.programs import stdio
 from minidocker.programs.options import Options, Usage, parse, refuse
+from minidocker.programs.tree_copy import inside_of
 from minidocker.system import System
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Link what is named first under what is named last."""
     try:
-        options = parse(argv, "sfnT")
-        if not options.operands:
-            raise Usage
+        options = parse(argv, "sfnT", least=1)
     except Usage as usage:
         return await refuse(k, "ln", usage, "[-sfnT] TARGET... LINK|DIR")
     *targets, last = options.operands
@@ -24,7 +23,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         return await refuse(k, "ln", Usage(), "[-sfnT] TARGET... LINK|DIR")
     status = 0
     for target in targets:
-        path = f"{last.rstrip('/')}/{target.rstrip('/').rsplit('/', 1)[-1]}" if inside else last
+        path = inside_of(last, target) if inside else last
         status |= await _link(k, target, path, options)
     return status
 

@@ -75,7 +75,11 @@ class Listing:
     async def entry(self, name: str, path: str) -> Entry | None:
         """Ask about a file named on the command line; a symlink to a directory counts as that unless -l shows links."""
         try:
-            follow = "L" in self.options or "H" in self.options or not (self.long or "d" in self.options or "F" in self.options)
+            follow = (
+                "L" in self.options
+                or "H" in self.options
+                or not (self.long or "d" in self.options or "F" in self.options)
+            )
             status = await self._stat(path, follow=follow)
         except OSError as error:
             await self.complain(path, error)
@@ -188,17 +192,18 @@ class Listing:
         """Return the long form's columns before the name."""
         owner = (self.users or {}).get(status.st_uid, str(status.st_uid))
         group = self.groups.get(status.st_gid, str(status.st_gid))
-        if "n" in self.options:
-            who = f"{status.st_uid:<8} {status.st_gid:<8}"
-        else:
-            who = f"{owner[:8]:<8} {group[:8]:<8}"
+        who = f"{owner[:8]:<8} {group[:8]:<8}"
         if status.st_mode & S_IFMT in (S_IFCHR, S_IFBLK):
             size = f"{status.st_rdev >> 8:4}, {status.st_rdev & 0xFF:3}"
         elif "h" in self.options:
-            size = f"{human(status.st_size):>9}"
+            size = f"{human(status.st_size):>7}"
         else:
             size = f"{status.st_size:9}"
-        when = calendar.full(status.st_mtime_ns) if "full-time" in self.options else calendar.short(status.st_mtime_ns, self.now_ns)
+        when = (
+            calendar.text(status.st_mtime_ns, "%Y-%m-%d %H:%M:%S +0000")
+            if "full-time" in self.options
+            else calendar.short(status.st_mtime_ns, self.now_ns)
+        )
         return f"{mode_text(status.st_mode)} {status.st_nlink:4} {who} {size} {when}"
 
 

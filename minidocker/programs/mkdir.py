@@ -12,9 +12,7 @@ from minidocker.system import System
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Make directories."""
     try:
-        options = parse(argv, "pm:v")
-        if not options.operands:
-            raise Usage
+        options = parse(argv, "pm:v", least=1)
         mode = change_mode(options.get("m"), 0o777, mask=0) if "m" in options else None
     except Usage as usage:
         return await refuse(k, "mkdir", usage, "[-m MODE] [-p] DIRECTORY...")
@@ -52,9 +50,10 @@ async def _make_parents(k: System, path: str) -> None:
         parent = "/".join(parts[:count])
         if parent and parent not in (".", ".."):
             try:
-                await k.mkdir(parent)
+                await k.mkdir(parent + "/")
             except OSError as error:
                 if error.errno != errno.EEXIST:
+                    error.filename = parent + "/"
                     raise
 
 

@@ -32,7 +32,14 @@ FLAGS: Final = {
     "rprivate": MS_PRIVATE | MS_REC, "slave": MS_SLAVE, "rslave": MS_SLAVE | MS_REC, "shared": MS_SHARED,
     "rshared": MS_SHARED | MS_REC, "unbindable": MS_UNBINDABLE, "relatime": MS_RELATIME, "strictatime": MS_STRICTATIME,
 }  # fmt: skip
-CLEARED: Final = {"rw": MS_RDONLY, "suid": MS_NOSUID, "dev": MS_NODEV, "exec": MS_NOEXEC, "atime": MS_NOATIME, "defaults": 0}
+CLEARED: Final = {
+    "rw": MS_RDONLY,
+    "suid": MS_NOSUID,
+    "dev": MS_NODEV,
+    "exec": MS_NOEXEC,
+    "atime": MS_NOATIME,
+    "defaults": 0,
+}
 LONG: Final = ("bind", "rbind", "move", "make-private", "make-rprivate", "make-slave", "make-rslave", "make-shared",
                "make-rshared", "make-unbindable")  # fmt: skip
 
@@ -50,7 +57,11 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     try:
         await k.mount(source, target, options.get("t"), flags, data)
     except OSError as error:
-        why = "permission denied (are you root?)" if error.errno == errno.EPERM else f"mounting {source} on {target} failed: {stdio.reason(error)}"
+        why = (
+            "permission denied (are you root?)"
+            if error.errno == errno.EPERM
+            else f"mounting {source} on {target} failed: {stdio.reason(error)}"
+        )
         await stdio.complain(k, f"mount: {why}")
         return 1 if error.errno == errno.EPERM else 255
     return 0

@@ -6,29 +6,24 @@ from minidocker.linux import S_IFDIR, S_IFMT
 from minidocker.programs import stdio
 from minidocker.programs.options import Usage, parse, refuse
 from minidocker.programs.rm import remove
-from minidocker.programs.tree_copy import Copier
+from minidocker.programs.tree_copy import Copier, inside_of
 from minidocker.system import System
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Move what is named first to what is named last."""
     try:
-        options = parse(argv, "fnT")
-        if len(options.operands) < 2:
-            raise Usage
+        options = parse(argv, "fnT", least=2)
     except Usage as usage:
         return await refuse(k, "mv", usage, "[-fnT] SOURCE... DEST")
     *sources, target = options.operands
     kind = await _kind(k, target)
-    inside = kind == S_IFDIR and "T" not in options
-    if len(sources) > 1 and not inside:
-        await stdio.complain(k, f"mv: target '{target}' is not a directory")
-        return 1
+    inside = "T" not in options and (kind == S_IFDIR or len(sources) > 1)
     status = 0
     for source in sources:
         path, there = target, kind
         if inside:
-            path = f"{target.rstrip('/')}/{source.rstrip('/').rsplit('/', 1)[-1]}"
+            path = inside_of(target, source)
             there = await _kind(k, path)
         if there is None or "n" not in options:
             status |= await _move(k, source, path, there)
@@ -44,29 +39,33 @@ async def _kind(k: System, path: str) -> int | None:
 
 
 async def _move(k: System, source: str, target: str, there: int | None) -> int:
+    """Rename. Between mounts the kernel says EXDEV before it looks whether there is anything to rename."""
     try:
-        await k.rename(source, target)
+        try:
+            await k.rename(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            directory = (await k.lstat(source)).st_mode & S_IFMT == S_IFDIR
+            return await _carry(k, source, target, directory=directory, there=there)
     except OSError as error:
-        if error.errno != errno.EXDEV:
-            await stdio.complain(k, f"mv: can't rename '{source}': {stdio.reason(error)}")
-            return 1
-        return await _carry(k, source, target, there)
+        await stdio.complain(k, f"mv: can't rename '{source}': {stdio.reason(error)}")
+        return 1
     return 0
 
 
-async def _carry(k: System, source: str, target: str, there: int | None) -> int:
+async def _carry(k: System, source: str, target: str, *, directory: bool, there: int | None) -> int:
     """Copy to another file system and remove the original."""
-    try:
-        directory = (await k.lstat(source)).st_mode & S_IFMT == S_IFDIR
-        if there is not None:
-            if directory != (there == S_IFDIR):
-                wrong = ("non-directory", "directory") if directory else ("directory", "non-directory")
-                await stdio.complain(k, f"mv: can't overwrite {wrong[0]} with {wrong[1]}")
-                return 1
-            await (k.rmdir(target) if directory else k.unlink(target))
-    except OSError as error:
-        await stdio.complain(k, f"mv: can't remove '{target}': {stdio.reason(error)}")
-        return 1
+    if there is not None:
+        if directory != (there == S_IFDIR):
+            kinds = ("non-directory", "directory") if directory else ("directory", "non-directory")
+            await stdio.complain(k, f"mv: can't overwrite {kinds[0]} with {kinds[1]}")
+            return 1
+        try:
+            await k.unlink(target)
+        except OSError as error:
+            await stdio.complain(k, f"mv: can't remove '{target}': {stdio.reason(error)}")
+            return 1
     if await Copier(k=k, program="mv", recursive=True, preserve=True, follow=False).copy(source, target):
         return 1
-    return await remove(k, source, recursive=True, force=False, program="mv")
+    return await remove(k, source, recursive=True, force=True, program="mv")

@@ -6,7 +6,7 @@ from minidocker.programs import stdio
 from minidocker.system import System
 
 
-class Usage(Exception):  # noqa: N818  the user's error, not the program's
+class Usage(Exception):
     """The arguments are not what the program takes; the text, if any, is printed before its usage."""
 
 
@@ -36,10 +36,11 @@ class Options:
         self.order.append((name, value))
 
 
-def parse(argv: list[str], letters: str, long: tuple[str, ...] = ()) -> Options:
+def parse(argv: list[str], letters: str, long: tuple[str, ...] = (), *, least: int = 0, most: int = 1 << 30) -> Options:
     """Read options: a letter followed by ``:`` takes a value; a leading ``+`` stops at the first operand.
 
-    ``long`` has the names that may follow ``--``, with ``=`` at the end if they take a value.
+    ``long`` has the names that may follow ``--``, with ``=`` at the end if they take a value. Fewer operands
+    than ``least`` or more than ``most`` are refused.
     """
     in_order, letters = letters.startswith("+"), letters.removeprefix("+")
     options = Options()
@@ -58,6 +59,8 @@ def parse(argv: list[str], letters: str, long: tuple[str, ...] = ()) -> Options:
             if in_order:
                 options.operands += words
                 break
+    if not least <= len(options.operands) <= most:
+        raise Usage
     return options
 
 
@@ -88,6 +91,12 @@ def _long_option(options: Options, word: str, long: tuple[str, ...], words: list
         options.add(name, value if equals else words.pop(0))
     else:
         raise Usage(f"unrecognized option '--{word}'")
+
+
+def demand(holds: object, message: str = "") -> None:
+    """Refuse the arguments unless a condition holds."""
+    if not holds:
+        raise Usage(message)
 
 
 async def refuse(k: System, name: str, usage: Usage, synopsis: str, status: int = 1) -> int:

@@ -61,7 +61,7 @@ class Formatter:
         rest = format_[position:]
         if "%" in rest:
             self.literal(rest[: rest.index("%")])
-            self.problems.append(f"{rest[rest.index('%'):]}: invalid format")
+            self.problems.append(f"{rest[rest.index('%') :]}: invalid format")
             self.ended = True
         else:
             self.literal(rest)

@@ -39,7 +39,10 @@ def _columns(options: Options) -> list[str]:
 
 
 def _line(row: dict[str, str], columns: list[str]) -> str:
-    cells = [row[name].rjust(COLUMNS[name]) if name in ("pid", "ppid") else row[name].ljust(COLUMNS[name]) for name in columns]
+    cells = [
+        row[name].rjust(COLUMNS[name]) if name in ("pid", "ppid") else row[name].ljust(COLUMNS[name])
+        for name in columns
+    ]
     return " ".join(cells).rstrip()
 
 

@@ -11,7 +11,16 @@ _CLASSES: Final = {
     "punct": r"!-/:-@\[-`{-~", "space": r"\s", "xdigit": "0-9a-fA-F", "print": r"\x20-\x7e", "cntrl": r"\x00-\x1f\x7f",
     "graph": r"\x21-\x7e",
 }  # fmt: skip
-_WORDS: Final = {"<": r"\b(?=\w)", ">": r"\b(?<=\w)", "w": r"\w", "W": r"\W", "b": r"\b", "B": r"\B", "s": r"\s", "S": r"\S"}
+_WORDS: Final = {
+    "<": r"\b(?=\w)",
+    ">": r"\b(?<=\w)",
+    "w": r"\w",
+    "W": r"\W",
+    "b": r"\b",
+    "B": r"\B",
+    "s": r"\s",
+    "S": r"\S",
+}
 
 
 def compile_posix(pattern: str, *, extended: bool, ignore_case: bool = False) -> re.Pattern[str]:

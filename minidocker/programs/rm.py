@@ -4,7 +4,7 @@ import errno
 
 from minidocker.linux import S_IFDIR, S_IFMT
 from minidocker.programs import stdio
-from minidocker.programs.options import Usage, parse, refuse
+from minidocker.programs.options import Usage, demand, parse, refuse
 from minidocker.system import System
 
 
@@ -12,8 +12,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Remove what is named."""
     try:
         options = parse(argv, "rRf")
-        if not options.operands and "f" not in options:
-            raise Usage
+        demand(options.operands or "f" in options)
     except Usage as usage:
         return await refuse(k, "rm", usage, "[-rf] FILE...")
     recursive = "r" in options or "R" in options

@@ -8,9 +8,7 @@ from minidocker.system import System
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Remove empty directories."""
     try:
-        options = parse(argv, "p", ("ignore-fail-on-non-empty",))
-        if not options.operands:
-            raise Usage
+        options = parse(argv, "p", ("ignore-fail-on-non-empty",), least=1)
     except Usage as usage:
         return await refuse(k, "rmdir", usage, "[-p] DIRECTORY...")
     status = 0

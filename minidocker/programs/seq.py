@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 
 from minidocker.programs import stdio
-from minidocker.programs.options import Usage, refuse
+from minidocker.programs.options import Usage, demand, refuse
 from minidocker.system import System
 
 
@@ -17,8 +17,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         else:
             separator = word[2:] or (words.pop(0) if words else "\n")
     try:
-        if not 1 <= len(words) <= 3:
-            raise Usage
+        demand(1 <= len(words) <= 3)
         numbers = [Decimal(word) for word in words]
     except (Usage, InvalidOperation):
         return await refuse(k, "seq", Usage(), "[-w] [-s SEP] [FIRST [INC]] LAST")

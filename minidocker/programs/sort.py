@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from minidocker.linux import O_CREAT, O_TRUNC, O_WRONLY
 from minidocker.programs import stdio
@@ -54,8 +55,8 @@ def read_key(text: str, options: Options) -> Key:
 
 
 def order(lines: list[str], keys: list[Key], options: Options) -> list[str]:
-    """Return the lines sorted: by each key, and where all are equal by the whole line, unless -s or -u."""
-    if "u" not in options and "s" not in options:
+    """Return the lines sorted: by each key, and where all are equal by the whole line, unless -s."""
+    if "s" not in options:
         lines = sorted(lines, key=stdio.to_bytes, reverse="r" in options)
     for key in reversed(keys):
         lines = sorted(lines, key=_value(key, options.get("t")), reverse="r" in key.letters)
@@ -69,8 +70,8 @@ def order(lines: list[str], keys: list[Key], options: Options) -> list[str]:
     return unique
 
 
-def _value(key: Key, separator: str) -> Callable[[str], object]:
-    def value(line: str) -> object:
+def _value(key: Key, separator: str) -> Callable[[str], Any]:
+    def value(line: str) -> float | bytes:
         text = part(line, key, separator)
         if "n" in key.letters:
             match = re.match(r"\s*(-?\d*\.?\d*)", text)

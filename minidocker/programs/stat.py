@@ -25,9 +25,7 @@ _DIRECTIVE: Final = re.compile(r"%(-?0?[0-9]*)(?:\.[0-9]+)?([a-zA-Z%])")
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Tell about files."""
     try:
-        options = parse(argv, "Lc:t")
-        if not options.operands:
-            raise Usage
+        options = parse(argv, "Lc:t", least=1)
     except Usage as usage:
         return await refuse(k, "stat", usage, "[-L] [-c FMT] FILE...")
     output, failed = stdio.Output(k), 0
@@ -71,7 +69,7 @@ class Report:
             width, letter = match[1], match[2]
             if letter == "%":
                 return "%"
-            value = values[letter]() if letter in values else "?"
+            value = values[letter]() if letter in values else letter
             fill = "0" if width.startswith("0") else " "
             size = int(width.strip("-") or 0)
             return value.ljust(size) if width.startswith("-") else value.rjust(size, fill)
@@ -83,7 +81,7 @@ class Report:
         named = path
         if "%N" in format_ and status.st_mode & S_IFMT == S_IFLNK:
             target = await self.k.readlink(path)
-            named = f"{path} -> {target}" if format_.startswith("  File") else f"'{path}' -> '{target}'"
+            named = f"'{path}' -> '{target}'"
         owner = await self.name(names.USERS, status.st_uid) if re.search("%[0-9-]*U", format_) else ""
         group = await self.name(names.GROUPS, status.st_gid) if re.search("%[0-9-]*G", format_) else ""
         return {

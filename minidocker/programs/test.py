@@ -30,7 +30,7 @@ _NUMERIC: Final = {
 BINARY: Final = frozenset((*_NUMERIC, "=", "==", "!=", "<", ">", "-nt", "-ot", "-ef"))
 
 
-class WrongQuestion(Exception):  # noqa: N818  the user's error
+class WrongQuestion(Exception):
     """The arguments are no question."""
 
 
@@ -43,10 +43,9 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
 async def run(k: System, label: str, words: list[str]) -> int:
     """Do what the program does; ``label`` stands before its messages."""
     arguments = words[1:]
-    if words[0] == "[":
-        if not arguments or arguments.pop() != "]":
-            await stdio.complain(k, f"{label}: missing ]")
-            return 2
+    if words[0] == "[" and (not arguments or arguments.pop() != "]"):
+        await stdio.complain(k, f"{label}: missing ]")
+        return 2
     try:
         return int(not await Question(k, arguments).answer())
     except WrongQuestion as wrong:

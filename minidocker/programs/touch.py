@@ -13,9 +13,7 @@ from minidocker.system import System
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Touch files."""
     try:
-        options = parse(argv, "cafmhd:t:r:", ("no-create", "date=", "reference="))
-        if not options.operands:
-            raise Usage
+        options = parse(argv, "cafmhd:t:r:", ("no-create", "date=", "reference="), least=1)
         times = await _times(k, options)
     except Usage as usage:
         return await refuse(k, "touch", usage, "[-ch] [-d DATE] [-t DATE] [-r FILE] FILE...")
@@ -40,10 +38,18 @@ async def _times(k: System, options: Options) -> tuple[int, int] | None:
 
 
 def parse_date(text: str) -> int:
-    """Return nanoseconds since 1970 of ``@SECONDS``, ``YYYY-MM-DD[ hh:mm[:ss]]`` or ``[[CC]YY]MMDDhhmm[.ss]``, in UTC."""
+    """Return nanoseconds since 1970 of ``@SECONDS``, ``YYYY-MM-DD[ hh:mm[:ss]]`` or ``CCYYMMDDhhmm[.ss]``, in UTC."""
     if re.fullmatch(r"@-?\d+", text):
         return int(text[1:]) * 1_000_000_000
-    for pattern in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d%H%M.%S", "%Y%m%d%H%M", "%y%m%d%H%M"):
+    for pattern in (
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%d",
+        "%Y%m%d%H%M.%S",
+        "%Y%m%d%H%M",
+        "%y%m%d%H%M",
+    ):
         try:
             when = datetime.strptime(text, pattern).replace(tzinfo=UTC)
         except ValueError:

@@ -42,7 +42,9 @@ class Copier:
     async def copy(self, source: str, target: str, *, follow: bool | None = None) -> int:
         """Copy whatever source is to the name target, and return 1 if anything could not be copied."""
         try:
-            status = await (self.k.stat(source) if (self.follow if follow is None else follow) else self.k.lstat(source))
+            status = await (
+                self.k.stat(source) if (self.follow if follow is None else follow) else self.k.lstat(source)
+            )
         except OSError as error:
             return await self.complain(f"can't stat '{source}': {stdio.reason(error)}")
         try:
@@ -64,9 +66,8 @@ class Copier:
             return await self.complain(f"omitting directory '{source}'")
         if (status.st_dev, status.st_ino) in self.made:
             return await self.complain(f"recursion detected, omitting directory '{source}'")
-        if there is not None and there.st_mode & S_IFMT != S_IFDIR:
-            if (await self.k.stat(target)).st_mode & S_IFMT != S_IFDIR:
-                return await self.complain(f"target '{target}' is not a directory")
+        if there is not None and there.st_mode & S_IFMT != S_IFDIR and not await is_directory(self.k, target):
+            return await self.complain(f"target '{target}' is not a directory")
         try:
             if there is None:
                 await self.k.mkdir(target, status.st_mode & PERMISSIONS | 0o700)
@@ -77,7 +78,9 @@ class Copier:
             return await self.complain(f"can't create directory '{target}': {stdio.reason(error)}")
         failed = 0
         for name in names:
-            failed |= await self.copy(f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{name}", follow=self.follow)
+            failed |= await self.copy(
+                f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{name}", follow=self.follow
+            )
         if there is None:
             mask = await self.k.umask(0)
             await self.k.umask(mask)
@@ -176,10 +179,14 @@ class Copier:
         return 0
 
 
-async def into(k: System, source: str, target: str) -> tuple[str, bool]:
-    """Return where source goes if target may be a directory, and whether it is one."""
+async def is_directory(k: System, path: str) -> bool:
+    """Tell whether a path leads to a directory."""
     try:
-        inside = (await k.stat(target)).st_mode & S_IFMT == S_IFDIR
+        return (await k.stat(path)).st_mode & S_IFMT == S_IFDIR
     except OSError:
-        inside = False
-    return (f"{target.rstrip('/')}/{source.rstrip('/').rsplit('/', 1)[-1]}" if inside else target), inside
+        return False
+
+
+def inside_of(directory: str, path: str) -> str:
+    """Return the path that the last name of another one has in a directory."""
+    return f"{directory.rstrip('/')}/{path.rstrip('/').rsplit('/', 1)[-1]}"

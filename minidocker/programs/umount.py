@@ -9,9 +9,7 @@ from minidocker.system import System
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Unmount."""
     try:
-        options = parse(argv, "lfn")
-        if not options.operands:
-            raise Usage
+        options = parse(argv, "lfn", least=1)
     except Usage as usage:
         return await refuse(k, "umount", usage, "[-fl] DIRECTORY...")
     flags = (MNT_DETACH if "l" in options else 0) | (MNT_FORCE if "f" in options else 0)

@@ -24,9 +24,9 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
             continue
         for letter in ORDER:
             totals[letter] = max(totals[letter], counts[letter]) if letter == "L" else totals[letter] + counts[letter]
-        await output.line(_line(counts, shown, path if options.operands else ""))
+        await output.line(_line(counts, shown, path if options.operands else "", several=len(options.operands) > 1))
     if len(options.operands) > 1:
-        await output.line(_line(totals, shown, "total"))
+        await output.line(_line(totals, shown, "total", several=True))
     await output.flush()
     return status
 
@@ -40,8 +40,8 @@ def count(data: bytes) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _line(counts: dict[str, int], shown: list[str], name: str) -> str:
-    if len(shown) == 1:
+def _line(counts: dict[str, int], shown: list[str], name: str, *, several: bool) -> str:
+    if len(shown) == 1 and not several:
         numbers = str(counts[shown[0]])
     else:
         numbers = " ".join(f"{counts[letter]:9}" for letter in shown)

@@ -1,7 +1,7 @@
-"""The port performed at once, with os: what each call is on this machine. Three of these differ in how they wait.
+"""The port performed at once, with os: what each call is on this machine.
 
-:class:`Direct` waits as Linux does. :class:`minidocker.real.host.Host` (the engine's side, in the helper) never waits,
-:class:`minidocker.real.tasks.TaskCalls` (inside a child) lets signals end a waiting.
+Three classes differ in how they wait. :class:`Direct` waits as os does, :class:`minidocker.real.host.Host` (the
+engine's side, in the helper) never waits, :class:`minidocker.real.tasks.TaskCalls` (in a child) is ended by signals.
 """
 
 import errno
@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from minidocker.kernel import Credentials, Files, Mounts, Stat, Tasks
+from minidocker.kernel import Credentials, Event, Files, Mounts, Stat, Tasks
 from minidocker.linux import O_CLOEXEC
 from minidocker.real import overlay, syscalls
 
@@ -46,7 +46,7 @@ class Direct(Files, Mounts, Credentials, Tasks):
     def __init__(self) -> None:
         """Know no descriptor yet."""
         self.cloexec: set[int] = set()
-        """Which of the descriptors below OWN_FDS an execve closes. (To Python all are non-inheritable; to the port not.)"""
+        """Which of the descriptors below OWN_FDS an execve closes."""
         self.calls: dict[str, Callable[..., Any]] = {**_OS_CALLS, **_FOLLOWING} | {
             name.removeprefix("sys_"): getattr(self, name) for name in dir(self) if name.startswith("sys_")
         }
@@ -58,21 +58,33 @@ class Direct(Files, Mounts, Credentials, Tasks):
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), name)
         return call(*args, **kwargs)
 
-    # descriptors: os makes them non-inheritable, the port as the caller says
+    def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
+        """Refuse: who calls the kernel from this very process has nobody to wait for it (ENOSYS)."""
+        return self.syscall("poll")
+
+    def watch(self, fd: int) -> None:
+        """Refuse, as poll (ENOSYS)."""
+        self.syscall("watch")
+
+    # descriptors
 
     def sys_open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        """Open a file (open(2)); close-on-exec only if the flags say so."""
         return self.new_fd(os.open(path, flags, mode), flags)
 
     def sys_close(self, fd: int) -> None:
+        """Close a descriptor (close(2))."""
         if fd >= OWN_FDS:
             bad_fd()
         self.cloexec.discard(fd)
         os.close(fd)
 
     def sys_dup(self, fd: int) -> int:
+        """Return another descriptor of an open file (dup(2))."""
         return self.new_fd(os.dup(fd), 0)
 
     def sys_dup2(self, fd: int, fd2: int) -> int:
+        """Make fd2 a descriptor of fd's open file (dup2(2))."""
         if fd2 >= OWN_FDS:
             bad_fd()
         os.dup2(fd, fd2)
@@ -81,13 +93,17 @@ class Direct(Files, Mounts, Credentials, Tasks):
         return fd2
 
     def sys_pipe2(self, flags: int = 0) -> tuple[int, int]:
+        """Return both ends of a new pipe (pipe2(2))."""
         read_end, write_end = os.pipe2(flags)
         if flags & O_CLOEXEC:
             self.cloexec |= {read_end, write_end}
         return read_end, write_end
 
     def new_fd(self, fd: int, flags: int) -> int:
-        """Return a new descriptor, noted or made inheritable as the flags say; EMFILE where the lab's own would begin."""
+        """Return a new descriptor, noted or made inheritable as the flags say.
+
+        EMFILE where the lab's own begin. (os makes every descriptor close-on-exec; the port leaves that to the caller.)
+        """
         if fd >= OWN_FDS:
             os.close(fd)
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -100,46 +116,56 @@ class Direct(Files, Mounts, Credentials, Tasks):
     # what os has under another name or with other arguments
 
     def sys_stat(self, path: str) -> Stat:
+        """Tell about the inode that a path leads to (stat(2))."""
         return stat_of(os.stat(path))
 
     def sys_lstat(self, path: str) -> Stat:
+        """Tell about the inode of a name (lstat(2))."""
         return stat_of(os.lstat(path))
 
     def sys_fstat(self, fd: int) -> Stat:
+        """Tell about an open file's inode (fstat(2))."""
         return stat_of(os.fstat(fd))
 
     def sys_link(self, src: str, dst: str, *, follow_symlinks: bool = False) -> None:
-        os.link(src, dst, follow_symlinks=False)  # link(2) does not follow; os.link's own default is not the same everywhere
+        """Give an inode one more name (link(2)), which os.link does not do by default on every version of Python."""
+        os.link(src, dst, follow_symlinks=False)
 
     def sys_utime(self, path: str, ns: tuple[int, int] | None = None, follow_symlinks: bool = True) -> None:
+        """Set times in nanoseconds, or to now (utimensat(2))."""
         if ns is None:
             os.utime(path, follow_symlinks=follow_symlinks)
         else:
             os.utime(path, ns=tuple(ns), follow_symlinks=follow_symlinks)  # type: ignore[arg-type]
 
     def sys_gethostname(self) -> str:
+        """Return the host name (uname(2))."""
         return os.uname().nodename
 
     def sys_mount(self, source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
+        """Attach a file system (mount(2)); an overlay of many layers by fsopen(2)."""
         if fstype == "overlay" and overlay.needs_fsconfig(data):
             overlay.mount(target, flags, data)
         else:
             syscalls.mount(source, target, fstype, flags, data)
 
     def sys_setgroups(self, groups: Sequence[int]) -> None:
+        """Set the supplementary groups (setgroups(2))."""
         os.setgroups(list(groups))
 
 
-#: The calls that are os's own, name for name.
-_OS_CALLS: Final[dict[str, Callable[..., Any]]] = {
-    name: getattr(os, name)
-    for name in (
-        "read", "write", "lseek", "truncate", "ftruncate", "listdir", "mkdir", "rmdir", "unlink", "rename", "symlink",
-        "readlink", "chmod", "fchmod", "chown", "lchown", "fchown", "mknod", "access", "chdir", "fchdir", "getcwd",
-        "umask", "fsync", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid", "geteuid", "getgid",
-        "getegid", "getpid", "kill",
-    )
-} | {name: getattr(syscalls, name) for name in ("umount2", "pivot_root", "unshare", "setns", "sethostname")}  # fmt: skip
+_OS_NAMES: Final = (
+    "read", "write", "lseek", "truncate", "ftruncate", "listdir", "mkdir", "rmdir", "unlink", "rename", "symlink",
+    "readlink", "chmod", "fchmod", "chown", "lchown", "fchown", "mknod", "access", "chdir", "fchdir", "getcwd", "umask",
+    "fsync", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid", "geteuid", "getgid", "getegid", "getpid",
+    "kill",
+)  # fmt: skip
+_OTHER_NAMES: Final = ("umount2", "pivot_root", "unshare", "setns", "sethostname")
+
+#: The calls that are os's own or :mod:`minidocker.real.syscalls`'s, name for name.
+_OS_CALLS: Final[dict[str, Callable[..., Any]]] = {name: getattr(os, name) for name in _OS_NAMES} | {
+    name: getattr(syscalls, name) for name in _OTHER_NAMES
+}
 
 #: The calls that have a twin for symbolic links themselves.
 _FOLLOWING: Final[dict[str, Callable[..., Any]]] = {

@@ -1,9 +1,10 @@
-"""What an executable file is: a program of the lab, a script, or something that the kernel itself must run (execve(2))."""
+"""What an executable file is: a program of the lab, a script, or what the kernel itself must run (execve(2))."""
 
 import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from posixpath import basename
 from stat import S_ISREG
 from typing import Final
@@ -62,7 +63,7 @@ def _identify(path: str, argv: list[str], elf_too: bool) -> LabProgram | None:
         interpreter = _interpreter(header)
         argv = [*interpreter, path, *argv[1:]]
         path = interpreter[0]
-    fail(errno.ELOOP)
+    return fail(errno.ELOOP)
 
 
 def _header(path: str) -> bytes:
@@ -117,7 +118,7 @@ def _check_size(argv: list[str], env: Mapping[str, str]) -> None:
 
 
 def _read_own_header() -> bytes:
-    with open("/proc/self/exe", "rb") as file:
+    with Path("/proc/self/exe").open("rb") as file:
         return file.read(20)
 
 

@@ -42,6 +42,7 @@ class Host(Direct):
         self.watched: set[int] = set()
 
     def sys_open(self, path: str, flags: int, mode: int = 0o777) -> int:
+        """Open a file (open(2)); EAGAIN for a fifo whose other end is not open."""
         if not flags & O_NONBLOCK and flags & O_ACCMODE != O_RDWR and _is_fifo(path):
             return self._open_fifo(path, flags)
         return super().sys_open(path, flags, mode)
@@ -61,11 +62,13 @@ class Host(Direct):
         return self.new_fd(fd, flags)
 
     def sys_read(self, fd: int, n: int) -> bytes:
+        """Read what is there (read(2)); EAGAIN if that is nothing yet."""
         if not _ready(fd, select.POLLIN):
             _again()
         return os.read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
+        """Write what there is room for (write(2)); EAGAIN if that is nothing."""
         if not S_ISREG(os.fstat(fd).st_mode):
             if not _ready(fd, select.POLLOUT):
                 _again()
@@ -73,16 +76,19 @@ class Host(Direct):
         return os.write(fd, data)
 
     def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        """Reap a child that ended (wait4(2)); EAGAIN if none has."""
         found, status, _ = os.wait4(pid, options | WNOHANG)
         if not found and not options & WNOHANG:
             _again()
         return found, status
 
     def sys_close(self, fd: int) -> None:
+        """Close a descriptor, which is watched no more (close(2))."""
         self.unwatch(fd)
         super().sys_close(fd)
 
     def sys_dup2(self, fd: int, fd2: int) -> int:
+        """Make fd2 a descriptor of fd's open file; what it was is watched no more (dup2(2))."""
         if fd != fd2:
             os.fstat(fd)
             self.unwatch(fd2)

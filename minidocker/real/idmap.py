@@ -9,13 +9,14 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+#: The first id inside, the first outside, and how many.
 Range = tuple[int, int, int]
 
 _SETTERS: Final = {"uid_map": ("newuidmap", "/etc/subuid"), "gid_map": ("newgidmap", "/etc/subgid")}
 
 
 def write(pid: int, uid: int, gid: int) -> dict[str, list[Range]]:
-    """Map ids into the user namespace of a process; return (inside, outside, count) ranges for ``uid_map``, ``gid_map``."""
+    """Map ids into the user namespace of a process; return the ranges for ``uid_map`` and ``gid_map``."""
     wanted = {"uid_map": _ranges("uid_map", uid), "gid_map": _ranges("gid_map", gid)}
     if all(len(ranges) > 1 for ranges in wanted.values()) and all(_ask(pid, kind, wanted[kind]) for kind in wanted):
         return wanted

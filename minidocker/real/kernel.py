@@ -32,9 +32,7 @@ class RealKernel(Kernel):
     at a time may use it.
     """
 
-    def __init__(
-        self, size_bytes: int | None = None, rootless: bool | None = None, programs: str = "elf"
-    ) -> None:
+    def __init__(self, size_bytes: int | None = None, rootless: bool | None = None, programs: str = "elf") -> None:
         """Start the helper. ``size_bytes`` limits the disk; ``programs="lab"`` runs the lab's programs for ELF files.
 
         OSError says what this host does not allow.
@@ -128,7 +126,7 @@ class RealKernel(Kernel):
         return self._answer()
 
     @property
-    def listener(self) -> Listener | None:  # type: ignore[override]
+    def listener(self) -> Listener | None:
         """Who is told of each call."""
         return self._listener
 

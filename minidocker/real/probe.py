@@ -1,6 +1,6 @@
 """What this host gives the lab, subsystem by subsystem, and why not more. Found by doing, not by guessing.
 
-An overlay in a user namespace may mount and then fail at the first rmdir of a lower directory: so that is what is tried.
+An overlay in a user namespace may mount and then fail at the first rmdir of a lower directory: so that is tried.
 """
 
 import os
@@ -14,8 +14,16 @@ from minidocker.linux import errno_name, strerror
 from minidocker.real import idmap
 from minidocker.real.kernel import RealKernel
 
-_SYSCTL: Final = Path("/proc/sys")
 _DISK: Final = "/var/lib/docker"
+
+#: What forbids user namespaces to users: the switch, its value that does, and whose it is.
+_SWITCHES: Final = {
+    "kernel.unprivileged_userns_clone": ("0", ""),
+    "kernel.apparmor_restrict_unprivileged_userns": ("1", "AppArmor bans them: "),
+    "user.max_user_namespaces": ("0", ""),
+}
+#: Why a rootless lab has one user.
+_ROOT_ALONE: Final = "root's alone, for want of newuidmap or of a line for you in /etc/subuid and /etc/subgid"
 
 #: What the engine asks of overlayfs as root, and in a user namespace.
 _OPTIONS: Final = ("index=off", "xino=off", "metacopy=off")
@@ -113,12 +121,7 @@ def why_no_namespaces(error: OSError) -> str:
 
 def _user_namespaces() -> Iterator[Row]:
     """Tell which of the known switches forbid user namespaces to users."""
-    switches = {
-        "kernel/unprivileged_userns_clone": ("0", "kernel.unprivileged_userns_clone is 0"),
-        "kernel/apparmor_restrict_unprivileged_userns": ("1", "AppArmor bans them (kernel.apparmor_restrict_unprivileged_userns is 1)"),
-        "user/max_user_namespaces": ("0", "user.max_user_namespaces is 0"),
-    }
-    reasons = [reason for name, (bad, reason) in switches.items() if _read(_SYSCTL / name) == bad]
+    reasons = [f"{why}{name} is {bad}" for name, (bad, why) in _SWITCHES.items() if _sysctl(name) == bad]
     if not Path("/proc/self/ns/user").exists():
         reasons.append("the kernel was built without them")
     yield Row(name="user namespaces", ok=not reasons, detail="; ".join(reasons) or "allowed to users too")
@@ -126,21 +129,20 @@ def _user_namespaces() -> Iterator[Row]:
 
 def _mapped_ids(ids: dict[str, list[idmap.Range]]) -> Iterator[Row]:
     count = min(sum(count for _, _, count in ranges) for ranges in ids.values())
-    why = "only root's: files of other users are shown as root's (no newuidmap, or no line for you in /etc/subuid and /etc/subgid)"
-    yield Row(name="user ids", ok=True, detail=why if count == 1 else f"{count}, by /etc/subuid and newuidmap")
+    yield Row(name="user ids", ok=True, detail=_ROOT_ALONE if count == 1 else f"{count}, by /etc/subuid and newuidmap")
 
 
 def _overlay(kernel: Kernel, rootless: bool) -> Row:
-    options = _overlay_options(rootless)
+    options = ",".join(_overlay_options(rootless))
     try:
-        kernel.job(try_overlay, ",".join(options))
+        kernel.job(try_overlay, options)
     except OSError as error:
-        return Row(name="overlay", ok=False, detail=f"{errno_name(error.errno)} ({error.strerror}) with {','.join(options)}")
-    return Row(name="overlay", ok=True, detail=",".join(options))
+        return Row(name="overlay", ok=False, detail=f"{errno_name(error.errno)} ({error.strerror}) with {options}")
+    return Row(name="overlay", ok=True, detail=options)
 
 
 def try_overlay(kernel: Any, options: str) -> None:
-    """Mount an overlay and remove a lower directory through it; OSError if either fails. (A job: runs in the helper.)"""
+    """Mount an overlay and remove a lower directory through it; OSError if either fails. (A job of the helper's.)"""
     files: Files = kernel
     mounts: Mounts = kernel
     base = f"{_DISK}/probe"
@@ -165,6 +167,10 @@ def cgroup_layout() -> str:
         case False, True:
             return "v2"
     return "none"
+
+
+def _sysctl(name: str) -> str | None:
+    return _read(Path("/proc/sys") / name.replace(".", "/"))
 
 
 def _read(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Signals of a lab program in a child: a handled signal stays blocked, and is taken just before the next call.
+"""Signals of a lab program: a handled signal stays blocked, and is taken on the way back from a call.
 
 So Python's own handlers, which run between any two bytecodes, are not used at all. A call that waits, waits for the
 signals too (signalfd(2)), and then fails with EINTR. All other signals act as the kernel has it: SIGPIPE and SIGTERM
@@ -31,7 +31,7 @@ class Signals:
 
     def set(self, signum: int, handler: Handler) -> Handler:
         """Say what a signal does, and return what it did (signal(2))."""
-        if not 1 <= signum <= 64 or signum in (SIGKILL, SIGSTOP):  # noqa: PLR2004  _NSIG
+        if not 1 <= signum <= 64 or signum in (SIGKILL, SIGSTOP):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         old: Handler = self.handlers.pop(signum, SIG_IGN if signum in self.ignored else SIG_DFL)
         self.ignored.discard(signum)
@@ -105,11 +105,11 @@ class Signals:
         ended = -1 if own else syscalls.signalfd(-1, {SIGCHLD})
         try:
             while True:
+                if not own:
+                    signal.sigtimedwait({SIGCHLD}, 0)  # before we look: who ends after that wakes us
                 found, status, _ = os.wait4(pid, options | WNOHANG)
                 if found:
                     return found, status
-                if not own:
-                    signal.sigtimedwait({SIGCHLD}, 0)
                 self._wait_for_child(pid, ended)
         finally:
             if not own:

@@ -1,9 +1,9 @@
-"""What a listener will be told: finished calls of the host's side and of all tasks, in one order, until the lab takes them."""
+"""What a listener will be told: the finished calls of the host's side and of all tasks, in one order."""
 
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from minidocker.kernel import Files
@@ -37,8 +37,8 @@ class Steps:
         """Note a finished call; ``answer`` is (True, result) or (False, error), all packed."""
         uppers: dict[str, Any] = {}
         inner: list[tuple[Any, ...]] = []
-        # What a program of the image did by itself is found when its parent waits for it.
-        look_as = "execve" if name == "wait4" else name
+        # An execve changes nothing. What a program of the image then did by itself is found when its end is waited for.
+        look_as = {"wait4": "execve", "execve": "wait4"}.get(name, name)
         with _as_root():
             for upper, watch in self._watches.items():
                 changed, concluded = watch.after(look_as, args)
@@ -101,10 +101,8 @@ class Channel:
 
 
 def _acknowledge(fd: int) -> None:
-    try:
+    with suppress(BrokenPipeError, ConnectionResetError):  # it was killed meanwhile
         os.write(fd, b"!")
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it was killed meanwhile
 
 
 @contextmanager

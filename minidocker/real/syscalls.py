@@ -1,7 +1,7 @@
 """System calls that Python's os lacks, by the kernel's own names. Each wrapper calls, checks and raises OSError.
 
-Where glibc has no function the call goes by its number (asm/unistd.h). ``PyDLL`` keeps Python's global lock over a call:
-the callers have one thread, and a child made by a raw clone(2) must not find the lock given away.
+Where glibc has no function the call goes by its number (asm/unistd.h). ``PyDLL`` keeps Python's global lock over a
+call: the callers have one thread, and a child made by a raw clone(2) must not find the lock given away.
 """
 
 import ctypes
@@ -92,7 +92,7 @@ def prctl(option: int, value: int) -> int:
 
 
 def signalfd(fd: int, signals: "frozenset[int] | set[int]", flags: int = SFD_CLOEXEC) -> int:
-    """Return a descriptor that is readable while one of the (blocked) signals waits (signalfd(2)); -1 makes a new one."""
+    """Return a descriptor that is readable while one of the blocked signals waits (signalfd(2)); fd -1: a new one."""
     mask = bytearray(128)
     for number in signals:
         mask[(number - 1) // 8] |= 1 << (number - 1) % 8

@@ -21,7 +21,7 @@ from minidocker.linux import PIPE_BUF, SIG_DFL, SIGABRT
 from minidocker.real import execve, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, bad_fd
 from minidocker.real.host import own_fd
-from minidocker.real.signals import Handler, Signals
+from minidocker.real.signals import Handler, Signals, interrupted
 from minidocker.system import Main, System, Trap
 
 #: What a task exits with whose helper is gone: nobody will see it.
@@ -52,48 +52,52 @@ class TaskCalls(Direct):
         self.signals = Signals()
 
     def sys_read(self, fd: int, n: int) -> bytes:
+        """Read, waiting for data (read(2))."""
         if self.signals.handlers and _waits(fd):
             self.signals.wait(fd)
         return os.read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
+        """Write, waiting for room (write(2)); a handled signal leaves what was not yet written."""
         if not (self.signals.handlers and _waits(fd) and S_ISFIFO(os.fstat(fd).st_mode)):
             return os.write(fd, data)
         written = 0
-        while written < len(data) or not data:
-            try:
+        with suppress(InterruptedError):
+            while written < len(data):
                 self.signals.wait(fd, select.POLLOUT)
-            except InterruptedError:
-                if written:
-                    break
-                raise
-            written += os.write(fd, data[written : written + PIPE_BUF])
-            if not data:
-                break
-        return written
+                written += os.write(fd, data[written : written + PIPE_BUF])
+        return written if written or not data else interrupted()
 
     def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
+        """Reap a child, waiting for its end (wait4(2))."""
         return self.signals.wait4(pid, options)
 
     def sys_signal(self, signum: int, handler: Handler) -> Handler:
+        """Say what a signal does (signal(2))."""
         return self.signals.set(signum, handler)
 
     def sys_sleep(self, seconds: float) -> None:
+        """Do nothing for a time (nanosleep(2))."""
         self.signals.sleep(seconds)
 
     def sys_pause(self) -> None:
+        """Wait for a signal (pause(2))."""
         self.signals.pause()
 
     def sys_getppid(self) -> int:
+        """Return the parent's id (getppid(2))."""
         return os.getppid()
 
     def sys_isatty(self, fd: int) -> bool:
+        """Tell whether a descriptor is a terminal (isatty(3))."""
         return os.isatty(fd)
 
     def sys_time_ns(self) -> int:
+        """Return the time of day (clock_gettime(2))."""
         return time.time_ns()
 
     def sys_exit(self, status: int) -> NoReturn:
+        """End (_exit(2))."""
         raise Exit(status & 0xFF)
 
     def close_on_exec(self) -> None:
@@ -149,6 +153,7 @@ class Task:
         value: Any = None
         error: OSError | None = None
         while True:
+            self.calls.signals.run_handlers()  # on the way back from a call, as in Linux: before its result is seen
             try:
                 trap: Trap = coroutine.send(value) if error is None else coroutine.throw(error)
             except StopIteration as stop:
@@ -175,7 +180,6 @@ class Task:
 
     def perform(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Perform one call: the one place that all of a task's calls pass. Report it if somebody listens."""
-        self.calls.signals.run_handlers()
         if not self.tracing[0]:
             return self.calls.syscall(name, *args, **kwargs)
         step = (self.line, self.actor, name, wire.pack(tuple(args)), wire.pack(dict(kwargs)))
@@ -231,14 +235,14 @@ class Task:
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
         """Have the kernel do it. It closes the channel, by which the helper sees that it did."""
         if self.tracing[0]:
-            call = ("execve", wire.pack((path, list(argv), dict(env))), {})
-            wire.send(self.channel, ("exec", self.line, self.actor, *call, (True, None)))
+            arguments = wire.pack((path, list(argv), dict(env)))
+            wire.send(self.channel, ("exec", self.line, self.actor, "execve", arguments, {}, (True, None)))
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
         try:
             for fd in self.calls.cloexec:
                 os.set_inheritable(fd, False)
-            os.execve(path, list(argv), dict(env))
+            os.execve(path, list(argv), dict(env))  # noqa: S606  the shell would be another program
         finally:
             for signum, handler in handlers.items():
                 self.calls.signals.set(signum, handler)

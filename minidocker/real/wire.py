@@ -1,4 +1,4 @@
-"""What crosses between the lab, its helper and the helper's children: frames of marshal, four bytes of length before each.
+"""What crosses between the lab, its helper and its tasks: frames of marshal, four bytes of length before each.
 
 marshal and not JSON: it takes bytes, tuples and lone surrogates (file names that are no UTF-8) as they are, and is five
 times as fast. It is safe here because both ends are the same interpreter, and each frame comes from the lab's own code.
@@ -18,6 +18,7 @@ _STAT: Final = "\0stat"
 _CALLABLE: Final = "\0callable"
 _REPR: Final = "\0repr"
 
+_PLAIN: Final = frozenset({bool, int, float, str, bytes})
 _STAT_FIELDS: Final = tuple(Stat.__dataclass_fields__)
 
 
@@ -41,7 +42,7 @@ def encode(value: Any) -> bytes:
 
 def decode(frame: bytes) -> Any:
     """Return the value of a whole frame."""
-    return marshal.loads(memoryview(frame)[4:])
+    return marshal.loads(memoryview(frame)[4:])  # noqa: S302  see above
 
 
 def receive(fd: int) -> Any:
@@ -49,7 +50,7 @@ def receive(fd: int) -> Any:
     head = os.read(fd, 4)
     if len(head) < 4:
         head += _read_exactly(fd, 4 - len(head))
-    return marshal.loads(_read_exactly(fd, int.from_bytes(head, "little")))
+    return marshal.loads(_read_exactly(fd, int.from_bytes(head, "little")))  # noqa: S302  see above
 
 
 def _read_exactly(fd: int, n: int) -> bytes:
@@ -80,8 +81,10 @@ class Name:
 
 def pack(value: Any) -> Any:
     """Return a call's argument or result as marshal takes it."""
-    if value is None or isinstance(value, int | str | bytes | float):
+    if value is None or type(value) in _PLAIN:
         return value
+    if isinstance(value, int):
+        return int(value)  # signal.SIGTERM, and other enumerations
     if isinstance(value, Stat):
         return (_STAT, *[getattr(value, name) for name in _STAT_FIELDS])
     if isinstance(value, tuple | list):
@@ -122,8 +125,10 @@ def unpack_error(value: tuple[Any, ...]) -> BaseException:
         error: BaseException = _os_error(number, text, path, path2)
     else:
         kind = getattr(builtins, name, None)
-        known = isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError)
-        error = kind(*rest[0]) if known else RuntimeError(f"{name}: {', '.join(rest[0])}")
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, UnicodeError):
+            error = kind(*rest[0])
+        else:
+            error = RuntimeError(f"{name}: {', '.join(rest[0])}")
     for note in notes:
         error.add_note(note)
     return error

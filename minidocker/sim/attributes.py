@@ -4,7 +4,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from minidocker.kernel import Stat
-from minidocker.linux import O_PATH, S_IFREG, W_OK, fail
+from minidocker.linux import O_PATH, S_IFDIR, S_IFLNK, S_IFREG, W_OK, fail
 from minidocker.sim.inode import Change
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Location, lookup
@@ -84,7 +84,10 @@ def sys_fchown(task: "Task", fd: int, uid: int, gid: int) -> None:
 
 
 def _chown(task: "Task", location: Location, inode: "Inode", uid: int, gid: int) -> None:
-    """Change ids. Only root gives files away; the owner may choose among its groups (EPERM). Set-id bits end, for root too."""
+    """Change ids. Only root gives files away; the owner may choose among its groups (EPERM).
+
+    Set-user-id and set-group-id end, even if root does it.
+    """
     want_write(location.mount)
     creds = task.creds
     if not creds.privileged:
@@ -97,6 +100,8 @@ def _chown(task: "Task", location: Location, inode: "Inode", uid: int, gid: int)
     if not inode.is_dir and inode.mode & 0o6000:
         mode = without_setid(creds, inode)
         if mode != inode.mode:
+            if not owns(creds, inode):
+                fail(errno.EPERM)
             change.mode = mode & 0o7777
     inode.change(location.dentry, change)
 
@@ -116,8 +121,8 @@ def sys_truncate(task: "Task", path: str, length: int) -> None:
     truncate_inode(task, location.dentry, inode, length)
 
 
-def sys_utime(task: "Task", path: str, ns: tuple[int, int] | None = None, follow_symlinks: bool = True) -> None:  # noqa: FBT001, FBT002  the port's arguments
-    """Set times of access and modification, in nanoseconds; None means now, which who may write may also set (utimensat(2))."""
+def sys_utime(task: "Task", path: str, ns: tuple[int, int] | None = None, follow_symlinks: bool = True) -> None:
+    """Set times, in nanoseconds; None means now, which whoever may write may set too (utimensat(2))."""
     location = lookup(task, path, follow=follow_symlinks)
     inode = location.inode
     want_write(location.mount)
@@ -136,7 +141,7 @@ def sys_access(task: "Task", path: str, mode: int) -> bool:
     try:
         task.creds = creds.real()
         location = lookup(task, path)
-        if mode & W_OK:
+        if mode & W_OK and location.inode.kind in (S_IFREG, S_IFDIR, S_IFLNK):
             want_write(location.mount)
         return permitted(task.creds, location.inode, mode)
     except OSError:

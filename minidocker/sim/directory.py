@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 from minidocker.linux import O_DIRECTORY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, fail
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Last, Location, Walk, check_path, lookup, lookup_parent
-from minidocker.sim.permission import MAY_EXEC, MAY_READ, MAY_WRITE, S_ISGID, S_ISUID, owns, permitted, require, require_removable
+from minidocker.sim.permission import (
+    MAY_EXEC,
+    MAY_READ,
+    MAY_WRITE,
+    S_ISGID,
+    S_ISUID,
+    owns,
+    permitted,
+    require,
+    require_removable,
+)
 
 if TYPE_CHECKING:
     from minidocker.sim.dentry import Dentry
@@ -163,8 +173,6 @@ def sys_rmdir(task: "Task", path: str) -> None:
 
 def sys_rename(task: "Task", src: str, dst: str) -> None:
     """Give an inode another name, replacing what has it (rename(2))."""
-    check_path(src)
-    check_path(dst)
     old_last, new_last = lookup_parent(task, src), lookup_parent(task, dst)
     if old_last.parent.mount is not new_last.parent.mount:
         fail(errno.EXDEV)

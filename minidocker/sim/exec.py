@@ -12,6 +12,7 @@ from minidocker.linux import MS_NOEXEC, S_IFREG, fail, strerror
 from minidocker.programs import load, program_name
 from minidocker.sim.path import lookup
 from minidocker.sim.permission import MAY_EXEC, require
+from minidocker.sim.regular import InodeFile
 from minidocker.sim.tasks import SYSTEM, close
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ MACHINES: Final = {
     "s390x": (22,),
     "ppc64le": (21,),
 }
+BIG_ENDIAN: Final = frozenset({"s390x"})
 #: Shells by other names.
 ALIASES: Final = {"dash": "sh", "bash": "sh", "ash": "sh", "[": "test"}
 
@@ -90,10 +92,12 @@ def _identify(task: "Task", path: str, argv: list[str]) -> "tuple[Program, list[
             argv = [interpreter, *argument, path, *argv[1:]]
             path = interpreter
         elif header.startswith(ELF):
+            _require_not_written(task, location)
             _check_machine(task, header)
             name, argv = _elf_name(path, location, argv)
             return _program(name), argv, location
         else:
+            _require_not_written(task, location)
             fail(errno.ENOEXEC)
     return fail(errno.ELOOP)
 
@@ -108,6 +112,14 @@ def executable(task: "Task", path: str) -> "Location":
     return location
 
 
+def _require_not_written(task: "Task", location: "Location") -> None:
+    """Raise ETXTBSY if somebody has the file open for writing. (The lab's own programs are not held to this.)"""
+    files = (file for other in task.kernel.tasks() for file in other.files.files.values())
+    for file in files:
+        if isinstance(file, InodeFile) and file.inode is location.inode and file.may_write:
+            fail(errno.ETXTBSY)
+
+
 def _interpreter(header: bytes) -> list[str]:
     """Read ``#!interpreter [argument]``: the argument is the rest of the line, as one (execve(2))."""
     line = header[2:].split(b"\n", 1)[0].strip(b" \t").decode("utf-8", "surrogateescape")
@@ -115,10 +127,10 @@ def _interpreter(header: bytes) -> list[str]:
 
 
 def _check_machine(task: "Task", header: bytes) -> None:
-    """Refuse an ELF file for another machine: ENOEXEC. e_machine stands at byte 18, big-endian if byte 5 is 2."""
-    order: Literal["big", "little"] = "big" if header[5:6] == b"\x02" else "little"
-    machine = int.from_bytes(header[18:20], order)
-    if machine not in MACHINES.get(task.kernel.profile.machine, ()):
+    """Refuse an ELF file for another machine: ENOEXEC. e_machine stands at byte 18, in the machine's own order."""
+    machine = task.kernel.profile.machine
+    order: Literal["big", "little"] = "big" if machine in BIG_ENDIAN else "little"
+    if int.from_bytes(header[18:20], order) not in MACHINES.get(machine, ()):
         fail(errno.ENOEXEC)
 
 

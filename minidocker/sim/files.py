@@ -20,16 +20,21 @@ from minidocker.linux import (
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
+    S_IFIFO,
     S_IFLNK,
     S_IFREG,
+    SEEK_CUR,
+    SEEK_END,
+    SEEK_SET,
     fail,
 )
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Last, Location, Walk, check_path
-from minidocker.sim.permission import MAY_EXEC, MAY_READ, MAY_WRITE, require
+from minidocker.sim.permission import MAY_EXEC, MAY_READ, MAY_WRITE, S_ISVTX, require
 from minidocker.sim.regular import InodeFile, truncate_inode
 
 if TYPE_CHECKING:
+    from minidocker.sim.inode import Inode
     from minidocker.sim.open_file import OpenFile
     from minidocker.sim.task import Task
 
@@ -54,13 +59,14 @@ def sys_open(task: "Task", path: str, flags: int, mode: int = 0o777) -> int:
 def open_path(task: "Task", path: str, flags: int, mode: int = 0) -> "OpenFile":
     """Open a path, making the file if O_CREAT says so, and return the open file (do_filp_open)."""
     check_path(path)
-    location, created = _walk_to_open(Walk(task), path, flags, mode)
+    location, parent, created = _walk_to_open(Walk(task), path, flags, mode)
     inode = location.inode
     if flags & O_CREAT:
         if flags & O_EXCL and not created:
             fail(errno.EEXIST)
         if inode.is_dir:
             fail(errno.EISDIR)
+        _may_create_in_sticky(task, parent.inode, inode)
     if flags & O_DIRECTORY and not inode.is_dir:
         fail(errno.ENOTDIR)
     if flags & O_PATH:
@@ -78,10 +84,13 @@ def open_path(task: "Task", path: str, flags: int, mode: int = 0) -> "OpenFile":
     return file
 
 
-def _walk_to_open(walk: Walk, path: str, flags: int, mode: int) -> tuple[Location, bool]:
-    """Walk to what is to be opened, following links; with O_CREAT make what isn't there. Tell whether it was made."""
+def _walk_to_open(walk: Walk, path: str, flags: int, mode: int) -> tuple[Location, Location, bool]:
+    """Walk to what is to be opened, following links; with O_CREAT make what isn't there.
+
+    Returns the place, the directory it is in, and whether it was made.
+    """
     last = walk.to_parent(path, walk.task.fs.cwd)
-    follow = not (flags & O_NOFOLLOW or flags & O_CREAT and flags & O_EXCL)
+    follow = not (flags & O_NOFOLLOW or (flags & O_CREAT and flags & O_EXCL))
     directory = False
     while True:
         if flags & O_CREAT and last.slash and last.normal:
@@ -92,7 +101,7 @@ def _walk_to_open(walk: Walk, path: str, flags: int, mode: int) -> tuple[Locatio
             if not flags & O_CREAT:
                 fail(errno.ENOENT)
             _create(walk.task, last, found, mode)
-            return found, True
+            return found, last.parent, True
         if not found.dentry.inode.is_link or not (follow or directory):
             break
         target = walk.follow(found)
@@ -102,7 +111,7 @@ def _walk_to_open(walk: Walk, path: str, flags: int, mode: int) -> tuple[Locatio
         last = walk.to_parent(target, last.parent)
     if directory and not found.inode.is_dir:
         fail(errno.ENOTDIR)
-    return found, False
+    return found, last.parent, False
 
 
 def _create(task: "Task", last: Last, found: Location, mode: int) -> None:
@@ -111,6 +120,16 @@ def _create(task: "Task", last: Last, found: Location, mode: int) -> None:
     want_write(last.parent.mount)
     require(task.creds, directory, MAY_WRITE | MAY_EXEC)
     directory.make(found.dentry, S_IFREG | mode & 0o7777 & ~task.fs.umask, task.creds)
+
+
+def _may_create_in_sticky(task: "Task", directory: "Inode", inode: "Inode") -> None:
+    """O_CREAT must not open what somebody else put into a world-writable sticky directory (EACCES; proc_sys_fs(5))."""
+    guard = {S_IFREG: task.kernel.profile.protected_regular, S_IFIFO: task.kernel.profile.protected_fifos}
+    level = guard.get(inode.kind, 1)
+    if not directory.mode & S_ISVTX or not level or inode.uid in (directory.uid, task.creds.euid):
+        return
+    if directory.mode & 0o002 or (directory.mode & 0o020 and level > 1):
+        fail(errno.EACCES)
 
 
 def _may_open(task: "Task", location: Location, flags: int, *, created: bool) -> None:
@@ -152,10 +171,12 @@ def sys_write(task: "Task", fd: int, data: bytes) -> int:
 
 
 def sys_lseek(task: "Task", fd: int, position: int, whence: int) -> int:
-    """Move a descriptor's offset (lseek(2)); ESPIPE for pipes."""
+    """Move a descriptor's offset (lseek(2)); ESPIPE for pipes. SEEK_DATA and SEEK_HOLE are not modelled (EINVAL)."""
     file = task.files.get(fd)
     if file.flags & O_PATH:
         fail(errno.EBADF)
+    if whence not in (SEEK_SET, SEEK_CUR, SEEK_END):
+        fail(errno.EINVAL)
     return file.lseek(task, position, whence)
 
 

@@ -8,7 +8,7 @@ them) is held here, and names are held by dentries.
 
 import errno
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pyfakefs.fake_file import FakeDirectory, FakeFile
 
@@ -58,7 +58,7 @@ class SuperBlock:
         """Return the file system's own options, as /proc/mounts lists them."""
         return []
 
-    def remount(self, flags_readonly: bool, data: str) -> None:  # noqa: FBT001  mount(2)'s own argument
+    def remount(self, flags_readonly: bool, data: str) -> None:
         """Change options of the mounted file system (mount(2), MS_REMOUNT)."""
         self.readonly = flags_readonly
 
@@ -195,19 +195,34 @@ class Disk:
 _DISK: Any = Disk()
 
 
+#: The name spaces of extended attributes; access control lists (system.*) are not modelled.
+XATTR_NAMESPACES: Final = ("user.", "trusted.", "security.")
+
+
+def check_xattr_name(name: str) -> None:
+    """Refuse a name space that is not kept (EOPNOTSUPP), and one without a name (EINVAL)."""
+    prefix = next((space for space in XATTR_NAMESPACES if name.startswith(space)), None)
+    if prefix is None:
+        fail(errno.EOPNOTSUPP)
+    if name == prefix:
+        fail(errno.EINVAL)
+
+
 class HeldInode(Inode):
     """An inode in memory, held by pyfakefs: mode, owner, times, data and xattrs. tmpfs's and proc's inodes are such."""
 
     __slots__ = ("_attributes", "data", "held", "nlink", "rdev", "target", "xattrs")
 
-    def __init__(self, superblock: SuperBlock, mode: int, uid: int, gid: int, *, rdev: int = 0, target: str = "") -> None:
+    def __init__(
+        self, superblock: SuperBlock, mode: int, uid: int, gid: int, *, rdev: int = 0, target: str = ""
+    ) -> None:
         """Make an inode that has no name yet, with the next inode number."""
         super().__init__(superblock, superblock.new_ino())
         is_dir = mode & S_IFMT == S_IFDIR
         if is_dir:
             self.held: FakeFile = FakeDirectory("", mode & 0o7777, filesystem=_DISK)
         else:
-            self.held = FakeFile("", mode, contents=bytearray(), filesystem=_DISK)
+            self.held = FakeFile("", mode, contents=bytearray(), filesystem=_DISK)  # type: ignore[type-var]
         self.data: bytearray = self.held.byte_contents  # type: ignore[assignment]  # the bytearray just given
         self.xattrs: dict[str, bytes] = self.held.xattr
         self.nlink = 2 if is_dir else 1
@@ -301,6 +316,7 @@ class HeldInode(Inode):
 
     def get_xattr(self, name: str) -> bytes:
         """Return an extended attribute; ENODATA if there is none."""
+        check_xattr_name(name)
         value = self.xattrs.get(name)
         if value is None:
             fail(errno.ENODATA)
@@ -312,6 +328,7 @@ class HeldInode(Inode):
 
     def set_xattr(self, dentry: "Dentry", name: str, value: bytes, flags: int) -> None:
         """Set an extended attribute; EEXIST with XATTR_CREATE, ENODATA with XATTR_REPLACE."""
+        check_xattr_name(name)
         if flags & XATTR_CREATE and name in self.xattrs:
             fail(errno.EEXIST)
         if flags & XATTR_REPLACE and name not in self.xattrs:
@@ -320,6 +337,7 @@ class HeldInode(Inode):
 
     def remove_xattr(self, dentry: "Dentry", name: str) -> None:
         """Remove an extended attribute; ENODATA if there is none."""
+        check_xattr_name(name)
         if name not in self.xattrs:
             fail(errno.ENODATA)
         del self.xattrs[name]

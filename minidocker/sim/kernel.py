@@ -1,14 +1,32 @@
-"""SimKernel: Linux in Python. Here is only the dispatch; each call is a function ``sys_NAME`` in the module of its noun."""
+"""SimKernel: Linux in Python.
+
+Here is only the dispatch; each call is a function ``sys_NAME`` in the module of its noun.
+"""
 
 import errno
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker.kernel import Event, Inner, Kernel, Listener, SyscallEvent
 from minidocker.linux import O_RDWR, S_IFCHR, S_IFDIR, S_IFIFO, fail
 from minidocker.observe import UpperWatch
-from minidocker.sim import device, pipe, tasks
+from minidocker.sim import (
+    attributes,
+    credentials,
+    descriptors,
+    device,
+    directory,
+    exec,
+    files,
+    mount_calls,
+    namespaces,
+    pipe,
+    proc,  # noqa: F401  it registers its file system
+    signals,
+    tasks,
+    working_directory,
+    xattr,
+)
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
 from minidocker.sim.descriptors import Descriptors
@@ -16,6 +34,7 @@ from minidocker.sim.events import Events
 from minidocker.sim.file_handle import FileHandles
 from minidocker.sim.mount import Mount, MountNamespace, register
 from minidocker.sim.namespaces import FIRST_MNT, Namespaces
+from minidocker.sim.overlay.superblock import mount_overlay
 from minidocker.sim.path import FsContext, Location
 from minidocker.sim.profile import Profile
 from minidocker.sim.scheduler import Crash, Scheduler
@@ -25,13 +44,17 @@ from minidocker.sim.tmpfs import Tmpfs, mount_tmpfs
 
 SystemCall = Callable[..., Any]
 
-#: The modules that have system calls.
+#: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
-    "attributes", "credentials", "descriptors", "directory", "exec", "files", "mount_calls", "namespaces", "pipe", "signals",
-    "tasks", "working_directory", "xattr",
+    attributes, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pipe, signals, tasks,
+    working_directory, xattr,
 )  # fmt: skip
-#: Those that have file systems, which they register when imported.
-_FILE_SYSTEMS: Final = ("proc", "overlay")
+CALLS: Final[dict[str, SystemCall]] = {
+    name.removeprefix("sys_"): function
+    for module in _MODULES
+    for name, function in vars(module).items()
+    if name.startswith("sys_")
+}
 
 #: The directories of a simulated host, with their modes.
 _HOST_TREE: Final = {
@@ -42,13 +65,8 @@ _HOST_TREE: Final = {
 #: The devices of a simulated host: null(4), full(4), random(4), tty(4).
 _DEVICES: Final = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 
-
-def _system_calls() -> dict[str, SystemCall]:
-    calls: dict[str, SystemCall] = {}
-    for name in _MODULES:
-        module = importlib.import_module(f"minidocker.sim.{name}")
-        calls |= {key[4:]: value for key, value in vars(module).items() if key.startswith("sys_")}
-    return calls
+#: The character devices in /dev (``major << 8 | minor``).
+_HOST_DEVICES: Final = {"null": 0x103, "zero": 0x105, "full": 0x107, "random": 0x108, "urandom": 0x109, "tty": 0x500}
 
 
 class SimKernel(Kernel):
@@ -65,9 +83,6 @@ class SimKernel(Kernel):
         self.listener: Listener | None = None
         self.listener_error: BaseException | None = None
         self.inner: list[Inner] | None = None
-        self.calls = _system_calls()
-        for name in _FILE_SYSTEMS:
-            importlib.import_module(f"minidocker.sim.{name}")
         self.drivers: dict[tuple[int, int, int], SystemCall] = {**device.DRIVERS, (S_IFIFO, 0, 0): pipe.open_fifo}
         self._watches: dict[str, UpperWatch] = {}
         self.handles = FileHandles()
@@ -75,6 +90,8 @@ class SimKernel(Kernel):
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
         self.host = self._boot()
+        for flags in (O_RDONLY, O_WRONLY, O_WRONLY):
+            self.host.files.add(files.open_path(self.host, "/dev/null", flags))
         self._furnish()
 
     def _boot(self) -> Task:
@@ -139,7 +156,7 @@ class SimKernel(Kernel):
 
         Raises OSError, or :class:`minidocker.sim.task.Wait` if the task must wait; that is no event yet.
         """
-        call = self.calls.get(name)
+        call = CALLS.get(name)
         if self.listener is not None:
             return self._perform_told(task, name, call, args, kwargs)
         try:
@@ -248,13 +265,16 @@ class SimKernel(Kernel):
 
 
 def _plant(disk: Tmpfs) -> None:
-    """Make the directories that every host has, owned by root."""
+    """Make the directories and devices that every host has, owned by root."""
     for path, mode in _HOST_TREE.items():
         *parents, name = path.split("/")
         directory = disk.root
         for parent in parents:
             directory = directory.child(parent)
         directory.inode.make(directory.child(name), S_IFDIR | mode, ROOT)  # type: ignore[union-attr]  # just made
+    dev = disk.root.child("dev")
+    for name, rdev in _HOST_DEVICES.items():
+        dev.inode.make(dev.child(name), S_IFCHR | 0o666, ROOT, rdev=rdev)  # type: ignore[union-attr]  # just made
 
 
 def _name_paths(error: OSError, args: Sequence[Any]) -> None:
@@ -266,3 +286,4 @@ def _name_paths(error: OSError, args: Sequence[Any]) -> None:
 
 
 register("tmpfs", mount_tmpfs)
+register("overlay", mount_overlay)

@@ -30,9 +30,20 @@ def register(fstype: str, factory: Factory) -> None:
 
 
 class Mount:
-    """A file system, or a part of it, attached at a place. ``children``: the mounts on dentries of this one."""
+    """A file system, or a part of it, attached at a place. ``children``: the mounts on it."""
 
-    __slots__ = ("children", "flags", "group", "id", "master", "mountpoint", "namespace", "parent", "root", "superblock")
+    __slots__ = (
+        "children",
+        "flags",
+        "group",
+        "id",
+        "master",
+        "mountpoint",
+        "namespace",
+        "parent",
+        "root",
+        "superblock",
+    )
 
     def __init__(self, superblock: "SuperBlock", root: "Dentry", flags: int = 0) -> None:
         """Make a mount that is attached nowhere yet."""
@@ -55,6 +66,11 @@ class Mount:
     def readonly(self) -> bool:
         """Is writing through this mount refused (EROFS)?"""
         return bool(self.flags & MS_RDONLY) or self.superblock.readonly
+
+    @property
+    def place(self) -> Location | None:
+        """Where it is attached, or None for the root of a namespace and for what was detached."""
+        return None if self.parent is None or self.mountpoint is None else Location(self.parent, self.mountpoint)
 
     def cross(self, dentry: "Dentry") -> Location:
         """Return the place that one gets to at a dentry: the root of the topmost mount on it, if any."""

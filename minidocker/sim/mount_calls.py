@@ -32,7 +32,7 @@ _KEPT: Final = sum(MOUNT_FLAGS)
 
 
 def sys_mount(task: "Task", source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
-    """Attach a file system, or change what is attached (mount(2)); ENODEV for an unknown type, EPERM for others than root."""
+    """Attach a file system, or change what is attached (mount(2)); ENODEV for an unknown type, EPERM but for root."""
     place = lookup(task, target)
     if not task.creds.privileged:
         fail(errno.EPERM)
@@ -169,14 +169,14 @@ def sys_pivot_root(task: "Task", new_root: str, put_old: str) -> None:
     if not new.inode.is_dir or not old.inode.is_dir:
         fail(errno.ENOTDIR)
     _check_pivot(task, new, old, root)
-    place = (root.mount.parent, root.mount.mountpoint)
-    if place[0] is None or place[1] is None or new.mount.parent is None:
+    place = root.mount.place
+    if place is None or new.mount.parent is None:
         fail(errno.EINVAL)
     new.mount.detach()
     root.mount.detach()
     namespace = task.ns.mnt
     root.mount.attach(old.mount, old.dentry)
-    new.mount.attach(place[0], place[1])
+    new.mount.attach(*place)
     for mount in new.mount.tree():
         mount.namespace = namespace
     for other in task.kernel.tasks():
@@ -187,7 +187,7 @@ def sys_pivot_root(task: "Task", new_root: str, put_old: str) -> None:
 
 
 def _check_pivot(task: "Task", new: Location, old: Location, root: Location) -> None:
-    """The conditions of pivot_root(2): EINVAL for shared mounts and what is no mount point, EBUSY for the root itself."""
+    """Ask what pivot_root(2) does: EINVAL for shared mounts and what is no mount point, EBUSY for the root."""
     around = (old.mount, new.mount.parent, root.mount.parent)
     if any(mount is not None and mount.group is not None for mount in around):
         fail(errno.EINVAL)
@@ -205,7 +205,7 @@ def _reachable(place: Location, top: Location) -> bool:
     """Is a place at or below another, in the tree of mounts?"""
     mount, dentry = place
     while mount is not top.mount:
-        if mount.parent is None or mount.mountpoint is None:
+        if mount.place is None:
             return False
-        mount, dentry = mount.parent, mount.mountpoint
+        mount, dentry = mount.place
     return dentry.is_below(top.dentry)

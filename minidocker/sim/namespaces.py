@@ -100,20 +100,28 @@ class PidNamespace:
             namespace = namespace.parent
 
     def free(self) -> None:
-        """Check that a task can be added: ENOMEM once init has ended, EAGAIN if all numbers are taken (clone(2))."""
-        if self.init is not None and not self.init.alive:
-            fail(errno.ENOMEM)
+        """Check that a task can be added: ENOMEM once init has ended, EAGAIN if all numbers are taken (clone(2)).
+
+        As in alloc_pid(), a clone that finds no living init has taken a number in each namespace, which are then skipped.
+        """
         if any(len(namespace.tasks) >= PID_MAX - 1 for namespace in self.around()):
             fail(errno.EAGAIN)
+        if self.init is not None and not self.init.alive:
+            for namespace in self.around():
+                namespace._last = namespace._next()  # noqa: SLF001  its own class
+            fail(errno.ENOMEM)
 
     def _number(self, task: "Task") -> None:
-        """Take the next free number, round and round as alloc_pid() does."""
+        pid = self._last = self._next()
+        self.tasks[pid] = task
+        self._numbers[task] = pid
+
+    def _next(self) -> int:
+        """Return the next free number, round and round as alloc_pid() does."""
         pid = self._last % (PID_MAX - 1) + 1
         while pid in self.tasks:
             pid = pid % (PID_MAX - 1) + 1
-        self._last = pid
-        self.tasks[pid] = task
-        self._numbers[task] = pid
+        return pid
 
 
 Namespace: TypeAlias = "MountNamespace | PidNamespace | UtsNamespace"

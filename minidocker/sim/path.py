@@ -157,9 +157,9 @@ class Walk:
                 return here
             if dentry is not mount.root:
                 break
-            if mount.parent is None or mount.mountpoint is None:
+            if mount.place is None:
                 return here
-            mount, dentry = mount.parent, mount.mountpoint
+            mount, dentry = mount.place
         return mount.cross(dentry.parent)
 
     def step(self, last: Last) -> Location:
@@ -217,9 +217,9 @@ def path_of(task: "Task", location: Location) -> str | None:
     names: list[str] = []
     while not (dentry is task.fs.root.dentry and mount is task.fs.root.mount):
         if dentry is mount.root:
-            if mount.parent is None or mount.mountpoint is None:
+            if mount.place is None:
                 return None
-            mount, dentry = mount.parent, mount.mountpoint
+            mount, dentry = mount.place
         elif dentry.parent is dentry:
             return None
         else:

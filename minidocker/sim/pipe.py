@@ -1,10 +1,11 @@
 """Pipes and fifos: bytes that one task writes and another reads (pipe(7)).
 
-A pipe holds 64 KiB. A reader waits while it is empty and somebody may still write, a writer while it is full and
-somebody may still read. Up to PIPE_BUF bytes are written all at once or not yet.
+A pipe holds 16 pages, 64 KiB. A reader waits while it is empty and somebody may still write, a writer while it is full
+and somebody may still read. Up to PIPE_BUF bytes, a page, are written all at once or not yet.
 """
 
 import errno
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from minidocker.kernel import Stat
@@ -15,7 +16,6 @@ from minidocker.linux import (
     O_RDONLY,
     O_RDWR,
     O_WRONLY,
-    PIPE_BUF,
     S_IFIFO,
     SIGPIPE,
     fail,
@@ -32,9 +32,60 @@ if TYPE_CHECKING:
     from minidocker.sim.mount import Mount
     from minidocker.sim.task import Task
 
-CAPACITY: Final = 65536
+PAGE: Final = 4096
+PAGES: Final = 16
 #: The device number of the file system that pipes are on; no path leads there.
 PIPEFS: Final = 13
+
+
+class Pages:
+    """A pipe's buffer: 16 pages (pipe_write() in fs/pipe.c).
+
+    A write goes on in the last page only if the part of it that fills no page fits there; else it begins a new one. So a
+    pipe can be full with less than 64 KiB in it, but up to PIPE_BUF bytes are never torn.
+    """
+
+    __slots__ = ("_pages", "_start")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._pages: deque[bytearray] = deque()
+        self._start = 0
+        """How much of the first page has been read; that space is not used again."""
+
+    def __bool__(self) -> bool:
+        """Is there anything to read?"""
+        return bool(self._pages)
+
+    def put(self, data: bytes) -> int:
+        """Take what fits, and return how many bytes that was."""
+        pages, taken = self._pages, len(data) % PAGE
+        if taken and pages and len(pages[-1]) + taken <= PAGE:
+            pages[-1] += data[:taken]
+        else:
+            taken = 0
+        while taken < len(data) and len(pages) < PAGES:
+            pages.append(bytearray(data[taken : taken + PAGE]))
+            taken += len(pages[-1])
+        return taken
+
+    def get(self, n: int) -> bytes:
+        """Give at most n bytes and forget them."""
+        parts = []
+        while n and self._pages:
+            part = self._pages[0][self._start : self._start + n]
+            parts.append(part)
+            n -= len(part)
+            self._start += len(part)
+            if self._start == len(self._pages[0]):
+                self._pages.popleft()
+                self._start = 0
+        return b"".join(parts)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._pages.clear()
+        self._start = 0
 
 
 class Pipe:
@@ -44,7 +95,7 @@ class Pipe:
 
     def __init__(self) -> None:
         """Start empty, with no end."""
-        self.buffer = bytearray()
+        self.buffer = Pages()
         self.changed = WaitQueue()
         self.readers = 0
         self.writers = 0
@@ -85,8 +136,7 @@ class PipeEnd(OpenFile):
         """Return what is there, at most n bytes; ``b""`` once nobody can write; EAGAIN for a wait if non-blocking."""
         pipe = self.pipe
         if pipe.buffer:
-            data = bytes(pipe.buffer[:n])
-            del pipe.buffer[:n]
+            data = pipe.buffer.get(n)
             pipe.changed.wake()
             return data
         if n == 0 or not pipe.has_writers():
@@ -105,24 +155,15 @@ class PipeEnd(OpenFile):
         if not self.pipe.has_readers():
             send(task, SIGPIPE)
             return taken or fail(errno.EPIPE)
-        taken += self._take(data, taken)
+        more = self.pipe.buffer.put(data[taken:])
+        if more:
+            taken += more
+            self.pipe.changed.wake()
         if taken == len(data):
             return taken
         if self.nonblocking or task is task.kernel.host or (task.wait and task.wait.interrupted):
             return taken or fail(errno.EINTR if task.wait else errno.EAGAIN)
         raise Wait(self.pipe.changed, kept=taken)
-
-    def _take(self, data: bytes, start: int) -> int:
-        """Move what fits from data into the buffer, and return how much that was."""
-        buffer = self.pipe.buffer
-        room = CAPACITY - len(buffer)
-        if room == 0 or (len(data) <= PIPE_BUF and room < len(data)):
-            return 0
-        part = data[start : start + room]
-        buffer += part
-        if part:
-            self.pipe.changed.wake()
-        return len(part)
 
     def stat(self) -> Stat:
         """Tell about the pipe, or the fifo's inode."""
@@ -217,7 +258,7 @@ def open_fifo(task: "Task", inode: "Inode", location: "tuple[Mount, Dentry]", fl
         pipe.openers.admit(for_reading=False)
     else:
         _meet(task, pipe, for_reading=access == O_RDONLY, nonblocking=bool(flags & O_NONBLOCK))
-    return PipeEnd(pipe, flags, lambda: inode.stat(location[1]), location if location[1].name else None)
+    return PipeEnd(pipe, flags, lambda: inode.stat(location[1]), location)
 
 
 def _meet(task: "Task", pipe: Pipe, *, for_reading: bool, nonblocking: bool) -> None:

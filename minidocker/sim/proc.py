@@ -16,7 +16,7 @@ from minidocker.sim.mount import register
 from minidocker.sim.namespaces import Namespace, NamespaceFile
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
-from minidocker.sim.pipe import Pipe, PipeEnd, open_fifo
+from minidocker.sim.pipe import Pipe, PipeEnd
 from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View
 from minidocker.sim.regular import InodeFile
 from minidocker.sim.signals import may_signal
@@ -43,16 +43,19 @@ class Proc(SuperBlock):
         self.root = Dentry("", None, Root(self), self)
         for path, (mode, text) in OF_SYSTEM.items():
             *directories, name = path.split("/")
-            self._directory(directories).child(name).instantiate(TextInode(self, mode, text))
-        self.root.child("self").instantiate(Self(self))
-        self.root.child("mounts").instantiate(Link(self, "self/mounts"))
+            self._put(self._directory(directories), name, TextInode(self, mode, text))
+        self._put(self.root, "self", Self(self))
+        self._put(self.root, "mounts", Link(self, "self/mounts"))
 
     def _directory(self, names: list[str]) -> Dentry:
-        dentry = self.root
+        here = self.root
         for name in names:
-            dentry = dentry.child(name)
-            if dentry.inode is None:
-                dentry.instantiate(Directory(self, 0o555))
+            here = here.children.get(name) or self._put(here, name, Directory(self, 0o555))
+        return here
+
+    def _put(self, parent: Dentry, name: str, inode: Inode) -> Dentry:
+        dentry = Dentry(name, parent, None, self)
+        dentry.instantiate(inode)
         return dentry
 
 
@@ -108,8 +111,8 @@ class Directory(ProcInode):
         """Return what is in it."""
         return list(dentry.children)
 
-    def make(self, *_args: object, **_options: object) -> None:
-        """Refuse: nobody can make files in proc (ENOENT, as Linux says)."""
+    def lookup(self, dentry: Dentry) -> None:
+        """Find nothing but what is in the cache: ENOENT, at once, so that nothing can be made here either."""
         fail(errno.ENOENT)
 
 
@@ -133,6 +136,8 @@ class Root(Directory):
             task = self.superblock.pids.find(int(name))
             if task is not None:
                 dentry.inode = TaskDirectory(self.superblock, task)
+                return
+        fail(errno.ENOENT)
 
 
 class OfTask(Directory):
@@ -159,8 +164,9 @@ class OfTask(Directory):
 
     def lookup(self, dentry: Dentry) -> None:
         """Find a name in it."""
-        if dentry.name in self.entries():
-            dentry.inode = self.entry(dentry.name)
+        if dentry.name not in self.entries():
+            fail(errno.ENOENT)
+        dentry.inode = self.entry(dentry.name)
 
     def entry(self, name: str) -> Inode:
         """Make the inode of a name."""
@@ -476,5 +482,5 @@ class PipeInode(ProcInode):
         return self._stat
 
     def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
-        """Open one more end."""
-        return open_fifo(task, self, location, flags)
+        """Open one more end; unlike a fifo's, it waits for nobody."""
+        return PipeEnd(self.mapping, flags, lambda: self._stat)

@@ -22,6 +22,10 @@ class Profile:
     overlay: OverlayDefaults = field(default_factory=OverlayDefaults)
     protected_hardlinks: bool = True
     """fs.protected_hardlinks (proc_sys_fs(5))."""
+    protected_regular: int = 0
+    """fs.protected_regular: may O_CREAT open what somebody else has made in a sticky directory?"""
+    protected_fifos: int = 0
+    """fs.protected_fifos: the same for fifos."""
     disk_bytes: int = 1 << 30
     """Size of the root file system. Holes take space like data: sparse files are not modelled."""
     boot_ns: int = 1_700_000_000_000_000_000

@@ -1,4 +1,4 @@
-"""Propagation: a mount made at one place appears at the others of its peer group, and at their slaves (mount_namespaces(7))."""
+"""Propagation: a mount made at one place appears at its peers and their slaves too (mount_namespaces(7))."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -98,12 +98,10 @@ def attach_propagated(tree: "Mount", parent: "Mount", mountpoint: "Dentry") -> N
 
 def detach_propagated(mount: "Mount") -> None:
     """Detach a mount, and its copies wherever they hear of it and nothing is mounted on them."""
-    parent, mountpoint = mount.parent, mount.mountpoint
+    place = mount.place
     mount.detach()
-    if parent is None or mountpoint is None:
-        return
-    for other in receivers(parent):
-        copy = other.children.get(mountpoint)
+    for other in receivers(place.mount) if place else ():
+        copy = other.children.get(place.dentry) if place else None
         if copy is not None and not copy.children:
             copy.detach()
             leave(copy)

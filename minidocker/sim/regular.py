@@ -85,7 +85,7 @@ class InodeFile(OpenFile):
 
     def ftruncate(self, task: "Task", length: int) -> None:
         """Cut or grow the file."""
-        if not self.inode.kind == S_IFREG:
+        if self.inode.kind != S_IFREG:
             fail(errno.EINVAL)
         truncate_inode(task, self.dentry, self.inode, length)
 

@@ -14,7 +14,6 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.linux import SIGABRT
 from minidocker.sim.clock import Clock
 from minidocker.sim.signals import Fate, deliver
 from minidocker.sim.task import Wait
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 #: How many calls a task makes before it is another's turn.
 SLICE: Final = 64
+#: What a program exits with that ended by an exception of Python's: what a shell shows of abort(3).
+CRASHED: Final = 134
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ class Scheduler:
         Those who never wait may run for a grace beyond the deadline, so that a deadline of now lets them run too.
         """
         while not enough():
+            if self._timers:
+                self._wake_sleepers()
             if self._queue:
                 if deadline_ns is not None and self.clock.now_ns() > deadline_ns + grace_ns:
                     return
@@ -79,6 +82,14 @@ class Scheduler:
                 if deadline_ns is not None:
                     self.clock.idle_until(deadline_ns)
                 return
+
+    def _wake_sleepers(self) -> None:
+        """Let those have a turn whose time has come while others ran."""
+        now_ns = self.clock.now_ns()
+        while self._timers and self._timers[0][0] <= now_ns:
+            _, _, task, wait = heappop(self._timers)
+            if task.wait is wait:
+                self.ready(task)
 
     def _pass_to_timer(self, deadline_ns: int | None) -> bool:
         """Let time pass to the first timer and wake its task; False if there is none before the deadline."""
@@ -142,7 +153,7 @@ class Scheduler:
             heappush(self._timers, (wait.until_ns, next(self._numbers), task, wait))
 
     def _crash(self, task: "Task", error: BaseException) -> None:
-        """End a task whose program raised: as by abort(3), with the traceback on its standard error."""
+        """End a task whose program raised, with the traceback on its standard error."""
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
@@ -152,7 +163,7 @@ class Scheduler:
         with suppress(OSError, Wait):  # if nobody can be told
             task.kernel.perform(task, "write", (2, text.encode()), {})
         if task.alive:
-            end(task, SIGABRT)
+            end(task, CRASHED << 8)
 
 
 class _Raise:

@@ -64,7 +64,7 @@ class Signals:
         """Would nothing at all happen?"""
         handler = self.handlers.get(signum, SIG_DFL)
         return signum not in UNCATCHABLE and (
-            handler == SIG_IGN or (handler == SIG_DFL and signum in IGNORED_BY_DEFAULT and signum != SIGCONT)
+            handler == SIG_IGN or (handler == SIG_DFL and signum in IGNORED_BY_DEFAULT)
         )
 
 
@@ -79,14 +79,13 @@ class Fate(Enum):
 def send(task: "Task", signum: int, sender: "Task | None" = None) -> None:
     """Make a signal pending for a task, unless it would ignore it. The kernel's own signals have no sender."""
     signals = task.signals
-    if not task.alive or _protected(task, signum, sender):
+    if not task.alive:
         return
     if signum == SIGCONT:
-        signals.pending -= STOPPING
-        signals.stopped = False
+        _continue(task)
     elif signum in STOPPING:
         signals.pending.discard(SIGCONT)
-    if signals.ignores(signum):
+    if _protected(task, signum, sender) or signals.ignores(signum):
         return
     signals.pending.add(signum)
     if not signals.stopped or signum == SIGKILL:
@@ -114,6 +113,15 @@ def deliver(task: "Task", end: "Callable[[Task, int], None]") -> Fate:
     return Fate.STOPPED if signals.stopped else Fate.GOES_ON
 
 
+def _continue(task: "Task") -> None:
+    """Let a stopped task go on: SIGCONT does so whatever else it does, even if it is ignored."""
+    signals = task.signals
+    signals.pending -= STOPPING
+    if signals.stopped:
+        signals.stopped = False
+        task.kernel.scheduler.ready(task)
+
+
 def _protected(task: "Task", signum: int, sender: "Task | None") -> bool:
     """Tell whether an init is spared: it takes no signal without a handler, but SIGKILL and SIGSTOP from outside.
 
@@ -133,8 +141,6 @@ def may_signal(sender: "Task", task: "Task") -> bool:
 
 def sys_kill(task: "Task", pid: int, signal: int) -> None:
     """Send a signal (kill(2)); 0 only asks whether one could; pid -1 is all whom it sees but init and itself."""
-    if not 0 <= signal <= LAST:
-        fail(errno.EINVAL)
     if pid == 0 or pid < -1:
         text = "Function not implemented: the simulator has no process groups"
         raise OSError(errno.ENOSYS, text)
@@ -142,7 +148,10 @@ def sys_kill(task: "Task", pid: int, signal: int) -> None:
     found = [target for target in targets if target is not None]
     if not found:
         fail(errno.ESRCH)
-    allowed = [target for target in found if may_signal(task, target)]
+    if not 0 <= signal <= LAST:
+        fail(errno.EINVAL)
+    # SIGCONT is for all of the sender's session, and no task can leave the host's.
+    allowed = [target for target in found if signal == SIGCONT or may_signal(task, target)]
     if not allowed:
         fail(errno.EPERM)
     for target in allowed:

@@ -34,6 +34,8 @@ def sys_clone(
     ENOMEM if the PID namespace it would enter has lost its init, EAGAIN if no number is free, EBADF for a descriptor
     in ``fds`` that is not open.
     """
+    for fd in (fds or {}).values():
+        task.files.get(fd)
     check_flags(task, flags)
     namespaces, fs = task.ns.copy(), task.fs.copy()
     namespaces.enter_new(flags, fs)

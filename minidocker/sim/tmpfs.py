@@ -4,6 +4,7 @@ Its tree of dentries *is* its contents, as in Linux: what isn't in the cache doe
 """
 
 import errno
+import gc
 from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import S_IFDIR, S_IFMT, fail, strerror
@@ -33,7 +34,9 @@ def pages(size: int) -> int:
 class Tmpfs(SuperBlock):
     """One tmpfs. ``free_pages`` is what ``size=`` left; data beyond it is ENOSPC."""
 
-    def __init__(self, kernel: "SimKernel", *, source: str = "tmpfs", size: int | None = None, mode: int = 0o1777) -> None:
+    def __init__(
+        self, kernel: "SimKernel", *, source: str = "tmpfs", size: int | None = None, mode: int = 0o1777
+    ) -> None:
         """Make an empty one; size in bytes."""
         super().__init__(kernel, "tmpfs", source=source)
         self.size = kernel.profile.disk_bytes if size is None else size
@@ -48,12 +51,18 @@ class Tmpfs(SuperBlock):
     def take(self, before: int, after: int) -> None:
         """Account for data that grows or shrinks; ENOSPC if it doesn't fit."""
         more = pages(after) - pages(before)
-        if more > self.free_pages:
+        if not self.has(more):
             fail(errno.ENOSPC)
         self.free_pages -= more
 
+    def has(self, more: int) -> bool:
+        """Are there so many free pages? Before the answer is no, inodes that only each other refer to are let go."""
+        if more > self.free_pages:
+            gc.collect()
+        return more <= self.free_pages
 
-def mount_tmpfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:  # noqa: FBT001  a Factory
+
+def mount_tmpfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
     """Make a tmpfs by mount(2)'s data: ``size=`` bytes (k, m, g, %) and ``mode=`` octal; EINVAL for all else."""
     size, mode, shown = None, 0o1777, []
     for option in filter(None, data.split(",")):
@@ -165,8 +174,8 @@ class TmpfsInode(HeldInode):
         held = self.data
         end = offset + len(data)
         if end > len(held):
-            room = (pages(len(held)) + self.superblock.free_pages) * PAGE
-            if end > room:
+            if not self.superblock.has(pages(end) - pages(len(held))):
+                room = (pages(len(held)) + self.superblock.free_pages) * PAGE
                 data = data[: max(0, room - offset)]
                 end = offset + len(data)
                 if not data:
@@ -187,5 +196,3 @@ class TmpfsInode(HeldInode):
 def _inode(dentry: Dentry) -> TmpfsInode:
     assert isinstance(dentry.inode, TmpfsInode)
     return dentry.inode
-
-

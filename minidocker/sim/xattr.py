@@ -1,4 +1,4 @@
-"""Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2); what each name space asks is xattr(7)."""
+"""Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2); who may is xattr(7)'s to say."""
 
 import errno
 from typing import TYPE_CHECKING, Final
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from minidocker.sim.inode import Inode
     from minidocker.sim.task import Task
 
-#: The name spaces that file systems here have (system.*, access control lists, is not modelled: EOPNOTSUPP).
-NAMESPACES: Final = ("user.", "trusted.", "security.")
 NAME_MAX: Final = 255
 SIZE_MAX: Final = 65536
 
@@ -25,7 +23,7 @@ def _check_name(name: str) -> None:
 
 
 def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
-    """Ask whether an attribute may be used so (xattr_permission): trusted.* by root, user.* on files and directories."""
+    """Ask whether it may be used so (xattr_permission): trusted.* by root, user.* on files and directories."""
     refusal = errno.EPERM if mask & MAY_WRITE else errno.ENODATA
     if name.startswith("security."):
         if mask & MAY_WRITE and not task.creds.privileged:
@@ -45,15 +43,6 @@ def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
     require(task.creds, inode, mask)
 
 
-def _check_namespace(name: str) -> None:
-    """Refuse what no file system handles (EOPNOTSUPP), and a name space without a name (EINVAL)."""
-    prefix = next((space for space in NAMESPACES if name.startswith(space)), None)
-    if prefix is None:
-        fail(errno.EOPNOTSUPP)
-    if name == prefix:
-        fail(errno.EINVAL)
-
-
 def _set(task: "Task", path: str, name: str, value: bytes, flags: int, *, follow: bool) -> None:
     if flags & ~(XATTR_CREATE | XATTR_REPLACE):
         fail(errno.EINVAL)
@@ -64,7 +53,6 @@ def _set(task: "Task", path: str, name: str, value: bytes, flags: int, *, follow
     inode = location.inode
     want_write(location.mount)
     _may(task, inode, name, MAY_WRITE)
-    _check_namespace(name)
     inode.set_xattr(location.dentry, name, bytes(value), flags)
 
 
@@ -72,7 +60,6 @@ def _get(task: "Task", path: str, name: str, *, follow: bool) -> bytes:
     _check_name(name)
     inode = lookup(task, path, follow=follow).inode
     _may(task, inode, name, MAY_READ)
-    _check_namespace(name)
     return inode.get_xattr(name)
 
 
@@ -87,7 +74,6 @@ def _remove(task: "Task", path: str, name: str, *, follow: bool) -> None:
     inode = location.inode
     want_write(location.mount)
     _may(task, inode, name, MAY_WRITE)
-    _check_namespace(name)
     inode.remove_xattr(location.dentry, name)
 
 

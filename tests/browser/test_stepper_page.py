@@ -1,4 +1,4 @@
-"""The stepper's page in Chromium: forwards, backwards, by keyboard and slider, zoomed, searched, dark, narrow, alone."""
+"""The stepper's page in Chromium: forwards, backwards, by keyboard and slider, zoomed, searched, dark, narrow."""
 
 import json
 
@@ -12,6 +12,7 @@ from minidocker.lab.stepper.layout import picture
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 
 COW = cow_trace()
+ALL_COLUMNS = 2500  # pixels: a page so wide has a node for every column
 WHITEOUT = 14  # the step's number as a reader counts
 
 
@@ -45,6 +46,9 @@ def show(chromium, tmp_path):
         page.on("request", lambda request: asked.append(request.url))
         page.goto((tmp_path / "page.html").as_uri())
         page.wait_for_selector(".mds footer")
+        if width > ALL_COLUMNS:
+            page.add_style_tag(content="main { max-width: none !important }")
+            page.wait_for_timeout(100)
         opened.append(context)
         return page
 
@@ -74,7 +78,7 @@ def words(page):
 
 
 def test_forwards_and_backwards_show_the_same(show):
-    page = show()
+    page = show(width=2600)
     pictures = [drawn(page)]
     for _ in COW.steps:
         page.locator("[aria-label='Next step']").click()
@@ -87,7 +91,7 @@ def test_forwards_and_backwards_show_the_same(show):
 
 
 def test_a_jump_shows_what_steps_lead_to(show):
-    page = show()
+    page = show(width=2600)
     page.locator(".mds-jump").fill(str(WHITEOUT))
     page.locator(".mds-jump").press("Enter")
     jumped = drawn(page)
@@ -161,7 +165,9 @@ def test_the_slider_steps_and_says_where_it_is(show):
 def test_a_call_is_jumped_to_by_a_click(show):
     page = show()
     page.locator(".mds-call", has_text="EXDEV").click()
-    assert page.locator(".mds-call-text").text_content() == 'rename("/etc", "/e") = -1 EXDEV (Invalid cross-device link)'
+    assert (
+        page.locator(".mds-call-text").text_content() == 'rename("/etc", "/e") = -1 EXDEV (Invalid cross-device link)'
+    )
     assert page.locator(".mds-call[aria-selected=true]").count() == 1
 
 
@@ -173,17 +179,15 @@ def test_zoom_hides_depths_and_shows_what_they_did(show):
     assert "copied up" in words(page)
     page.locator("footer select").select_option("0")
     assert page.locator(".mds-total").text_content() == " / 1"
-    page.locator("[aria-label='Last step']").click()
+    assert at(page) == 1
     assert "whiteout" in words(page)
 
 
 def test_search_and_collapsed_directories(show):
     page = show(width=2600)
     assert page.locator(".mds-head.group .name", has_text="usr/…").count() == 1
-    page.locator(".mds-search").fill("zone")
-    assert page.locator(".mds-head .name").all_text_contents() == ["Berlin", "Paris", "Rome", "Vienna"] or (
-        "Berlin" in page.locator(".mds-head .name").all_text_contents()
-    )
+    page.locator(".mds-search").fill("Europe/")
+    assert page.locator(".mds-head .name").all_text_contents() == ["Berlin", "Paris", "Rome", "Vienna"]
     page.locator(".mds-search").fill("")
     page.locator(".mds-head.group", has_text="etc/…").click()
     assert "passwd" in page.locator(".mds-head .name").all_text_contents()
@@ -195,7 +199,12 @@ def test_the_other_views(show):
     page = show()
     page.locator(".mds-jump").fill("8")
     page.locator(".mds-jump").press("Enter")
-    for name, said in {"Tasks": "mnt:2", "Mounts": "overlay", "Containers": "cow-tour:1", "Output": "exit code 1"}.items():
+    for name, said in {
+        "Tasks": "mnt:2",
+        "Mounts": "overlay",
+        "Containers": "cow-tour:1",
+        "Output": "exit code 1",
+    }.items():
         page.get_by_role("button", name=name, exact=True).click()
         assert said in page.locator(".mds-tables").text_content()
         assert page.locator(".mds-scroll").is_hidden()
@@ -224,12 +233,14 @@ def contrast(page, selector):
         canvas.fillRect(0, 0, 1, 1);
         return [...canvas.getImageData(0, 0, 1, 1).data];
       };
-      const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+      const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+        .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
         .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
       const node = document.querySelector(selector);
       let under = node;
       while (parse(getComputedStyle(under).backgroundColor)[3] === 0) under = under.parentElement;
-      const [a, b] = [light(parse(getComputedStyle(node).color)), light(parse(getComputedStyle(under).backgroundColor))];
+      const [ink, paper] = [getComputedStyle(node).color, getComputedStyle(under).backgroundColor];
+      const [a, b] = [light(parse(ink)), light(parse(paper))];
       return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     }""",
         selector,
@@ -242,7 +253,14 @@ def test_light_and_dark_can_be_read(show, dark):
     page.locator(".mds-call", has_text="EXDEV").click()
     background = page.locator(".mds").evaluate("(node) => getComputedStyle(node).backgroundColor")
     assert background == ("rgb(17, 22, 29)" if dark else "rgb(255, 255, 255)")
-    for selector in (".mds-sentence", ".mds-refs", ".mds-result.error", ".mds-badge.ok", ".mds-bytes", ".mds-who.kernel"):
+    for selector in (
+        ".mds-sentence",
+        ".mds-refs",
+        ".mds-result.error",
+        ".mds-badge.ok",
+        ".mds-bytes",
+        ".mds-who.kernel",
+    ):
         assert contrast(page, selector) >= 4.5, selector
 
 
@@ -309,10 +327,16 @@ def test_a_thousand_steps_of_five_hundred_names_need_few_nodes(show):
 
 def test_while_locked_only_the_gate_shows_and_an_answer_opens_it(chromium, tmp_path):
     text = to_html(COW)
-    start = text.index('<script id="trace" type="application/json">') + len('<script id="trace" type="application/json">')
+    start = text.index('<script id="trace" type="application/json">') + len(
+        '<script id="trace" type="application/json">'
+    )
     end = text.index("</script>", start)
     locked = json.dumps({"trace": {}, "index": -1, "zoom": 3, "locked": True, "comparison": None})
-    text = text[:start] + locked + text[end:].replace("stepper.render({ model", "globalThis.model = model; stepper.render({ model", 1)
+    text = (
+        text[:start]
+        + locked
+        + text[end:].replace("stepper.render({ model", "globalThis.model = model; stepper.render({ model", 1)
+    )
     (tmp_path / "locked.html").write_text(text)
     page = chromium.new_page()
     page.goto((tmp_path / "locked.html").as_uri())

@@ -292,27 +292,28 @@ async def interrupted(k, how):
     """A waiting call ends with EINTR when a handler ran."""
     seen = []
     await k.signal(SIGUSR1, seen.append)
-    ready, telling = await k.pipe2()
-    child = await k.clone(interrupt_parent, ready)
+    enough, telling = await k.pipe2(O_NONBLOCK)
     reading, _writing = await k.pipe2()
+    child = await k.clone(interrupt_parent, enough)
     calls = {
         "read": lambda: k.read(reading, 1),
         "sleep": lambda: k.sleep(60),
         "pause": k.pause,
         "wait4": lambda: k.wait4(child),
     }
-    await k.write(telling, b"!")
     error = await error_of(calls[how]())
-    await k.wait4(child)
-    await say(k, error, seen == [SIGUSR1])
+    await k.write(telling, b"!")
+    while await error_of(k.wait4(child)) == "EINTR":
+        pass
+    await say(k, error, set(seen) == {SIGUSR1})
     return 0
 
 
-async def interrupt_parent(k, ready):
-    await k.read(ready, 1)
-    await k.sleep(0.02)
-    await k.kill(await k.getppid(), SIGUSR1)
-    await k.sleep(0.02)
+async def interrupt_parent(k, enough):
+    """Signal the parent again and again: nobody knows when it has begun to wait."""
+    while await error_of(k.read(enough, 1)) == "EAGAIN":
+        await k.kill(await k.getppid(), SIGUSR1)
+        await k.sleep(0.02)
     return 0
 
 
@@ -593,15 +594,21 @@ async def exec_programs(k, directory):
 # proc
 
 
+async def state_becomes(k, pid, state):
+    """Wait until a task has a state, and return its fields of stat from there on."""
+    while (fields := (await read_file(k, f"/proc/{pid}/stat")).rpartition(")")[2].split())[0] != state:
+        await k.sleep(0.01)
+    return fields
+
+
 async def proc_views(k):
     await k.mount("none", "/", "", MS_REC | MS_PRIVATE)
     await k.mount("proc", "/proc", "proc")
     reading, writing = await k.pipe2()
     child = await k.clone(read_then_exit, reading, writing)
-    await k.sleep(0.02)
+    fields = await state_becomes(k, child, "S")
     await say(k, sorted(name for name in await k.listdir("/proc") if name.isdecimal()), child)
     await say(k, await k.readlink("/proc/self"), await k.readlink(f"/proc/{child}/cwd"))
-    fields = (await read_file(k, f"/proc/{child}/stat")).rpartition(")")[2].split()
     await say(k, fields[0], fields[1], len(fields) + 2)
     status = dict(line.split(":\t", 1) for line in (await read_file(k, f"/proc/{child}/status")).splitlines())
     await say(k, *(status[key] for key in ("State", "Tgid", "Pid", "PPid", "Uid", "Threads")))
@@ -616,8 +623,7 @@ async def proc_views(k):
         await error_of(k.open("/proc/x", O_CREAT | O_WRONLY)),
     )
     await k.kill(child, SIGKILL)
-    await k.sleep(0.02)
-    await say(k, (await read_file(k, f"/proc/{child}/stat")).rpartition(")")[2].split()[0])
+    await say(k, (await state_becomes(k, child, "Z"))[0])
     await say(k, await read_file(k, f"/proc/{child}/cmdline") == "", await error_of(k.readlink(f"/proc/{child}/cwd")))
     await k.wait4(child)
     await say(k, await error_of(k.stat(f"/proc/{child}")))

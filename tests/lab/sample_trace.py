@@ -104,15 +104,33 @@ def cow_layers() -> dict[str, Any]:
     }
     return {
         "sha256:0": layer("busybox · 1", "ADD file:4f1c in /", base),
-        "sha256:1": layer("cow-tour:1 · 2", "/bin/sh -c echo one > /keep; echo two > /a; ln -s /a /link",
-                          {"/": directory(), "/keep": file(5), "/a": file(4), "/link": symlink("/a"), "/d": directory(), "/d/old": file(9)}),
-        "sha256:2": layer("cow-tour:1 · 3", "/bin/sh -c rm /a && rm -r /d && mkdir /d",
-                          {"/": directory(), "/a": whiteout(), "/d": directory(opaque=True)}),
-        "sha256:3": layer("cow-tour:1 · 4", "/bin/sh -c echo >/d/f; dd of=/big",
-                          {"/": directory(), "/d": directory(), "/d/renamed": file(4), "/d/f": file(1), "/big": file(64_000)}),
+        "sha256:1": layer(
+            "cow-tour:1 · 2",
+            "/bin/sh -c echo one > /keep; echo two > /a; ln -s /a /link",
+            {
+                "/": directory(),
+                "/keep": file(5),
+                "/a": file(4),
+                "/link": symlink("/a"),
+                "/d": directory(),
+                "/d/old": file(9),
+            },
+        ),
+        "sha256:2": layer(
+            "cow-tour:1 · 3",
+            "/bin/sh -c rm /a && rm -r /d && mkdir /d",
+            {"/": directory(), "/a": whiteout(), "/d": directory(opaque=True)},
+        ),
+        "sha256:3": layer(
+            "cow-tour:1 · 4",
+            "/bin/sh -c echo >/d/f; dd of=/big",
+            {"/": directory(), "/d": directory(), "/d/renamed": file(4), "/d/f": file(1), "/big": file(64_000)},
+        ),
         "sha256:4": layer("cow-tour:1 · 5", "RUN rm /big # buildkit", {"/": directory(), "/big": whiteout()}),
-        "sha256:5": layer("cow-tour:1 · 6", 'CMD ["sh"]', {"/": directory(), "/etc": directory(), "/etc/motd": file(21)}),
-    }  # fmt: skip
+        "sha256:5": layer(
+            "cow-tour:1 · 6", 'CMD ["sh"]', {"/": directory(), "/etc": directory(), "/etc/motd": file(21)}
+        ),
+    }
 
 
 def cow_trace() -> Trace:
@@ -134,11 +152,17 @@ def cow_trace() -> Trace:
         "status": "created",
         "stack": "web",
     }
-    tape.step(ENGINE, "daemon", "create container web", {
-        ("containers", "web"): container,
-        ("stacks", "web"): {"lowers": sorted(layers, reverse=True), "merged": MERGED},
-        ("uppers", "web"): {},
-    }, why="A container is an empty directory on top of the image's layers, and a few settings.")  # fmt: skip
+    tape.step(
+        ENGINE,
+        "daemon",
+        "create container web",
+        {
+            ("containers", "web"): container,
+            ("stacks", "web"): {"lowers": sorted(layers, reverse=True), "merged": MERGED},
+            ("uppers", "web"): {},
+        },
+        why="A container is an empty directory on top of the image's layers, and a few settings.",
+    )
     _start(tape)
     _write(tape)
     _remove(tape)
@@ -151,10 +175,22 @@ def cow_trace() -> Trace:
         task="0.1",
         why="The shell ends with the code of its last command.",
     )
-    tape.step(ENGINE, "daemon", "container web exited", {("containers", "web", "status"): "exited", ("containers", "web", "exit_code"): 1},
-              why="What the container wrote stays, until docker rm.")  # fmt: skip
-    return Trace(command=command, steps=tuple(tape.steps), kernel=KERNEL, layers=layers, initial=tape.initial,
-                 stderr="mv: can't rename '/etc': Invalid cross-device link\n", exit_code=1)  # fmt: skip
+    tape.step(
+        ENGINE,
+        "daemon",
+        "container web exited",
+        {("containers", "web", "status"): "exited", ("containers", "web", "exit_code"): 1},
+        why="What the container wrote stays, until docker rm.",
+    )
+    return Trace(
+        command=command,
+        steps=tuple(tape.steps),
+        kernel=KERNEL,
+        layers=layers,
+        initial=tape.initial,
+        stderr="mv: can't rename '/etc': Invalid cross-device link\n",
+        exit_code=1,
+    )
 
 
 def _task(name: str, parent: str, number: int = 1) -> dict[str, Any]:
@@ -171,10 +207,23 @@ def _start(tape: Tape) -> None:
         "fstype": "overlay",
         "options": "lowerdir=l/6:l/5:l/4:l/3:l/2:l/1,upperdir=diff,workdir=work",
     }
-    tape.step(SYSCALL, "daemon", 'mkdir("/var/lib/docker/overlay2/4f1c9d/diff", 0755)', result="0", ref={"linux": "mkdir(2)"},
-              why="The writable layer starts empty: nothing of the image is copied.")  # fmt: skip
-    tape.step(SYSCALL, "daemon", f'mount("overlay", "{MERGED}", "overlay", 0, "{mount["options"]}")', {("mounts", "mnt:1", MERGED): mount},
-              result="0", why="One tree out of seven: each name is served by the topmost layer that has it.", ref={"linux": "mount(2)"})  # fmt: skip
+    tape.step(
+        SYSCALL,
+        "daemon",
+        'mkdir("/var/lib/docker/overlay2/4f1c9d/diff", 0755)',
+        result="0",
+        ref={"linux": "mkdir(2)"},
+        why="The writable layer starts empty: nothing of the image is copied.",
+    )
+    tape.step(
+        SYSCALL,
+        "daemon",
+        f'mount("overlay", "{MERGED}", "overlay", 0, "{mount["options"]}")',
+        {("mounts", "mnt:1", MERGED): mount},
+        result="0",
+        why="One tree out of seven: each name is served by the topmost layer that has it.",
+        ref={"linux": "mount(2)"},
+    )
     tape.step(
         ENGINE,
         "daemon",
@@ -182,42 +231,140 @@ def _start(tape: Tape) -> None:
         {("containers", "web", "status"): "running"},
         why="The settings become a process.",
     )
-    tape.step(SYSCALL, "daemon", "clone(init, flags=CLONE_NEWNS|CLONE_NEWPID|CLONE_NEWUTS)",
-              {("tasks", "0.1"): _task("init", "0", 2), ("mounts", "mnt:2"): {MERGED: mount}}, result="4711", local=True,
-              ref={"linux": "clone(2)"}, why="A child task starts, with namespaces of its own.")  # fmt: skip
-    tape.step(SYSCALL, "init", 'pivot_root(".", ".old")', {("mounts", "mnt:2"): {"/": mount}}, task="0.1", result="0",
-              ref={"linux": "pivot_root(2)"}, why="The merged tree becomes the root; the old root is put aside.")  # fmt: skip
-    tape.step(SYSCALL, "init", 'execve("/bin/sh", ["sh", "-c", "echo more >> /keep; …"])', {("tasks", "0.1", "name"): "sh"}, task="0.1",
-              result="0", ref={"linux": "execve(2)"}, why="The task stays the same; the program in it is another now.")  # fmt: skip
+    tape.step(
+        SYSCALL,
+        "daemon",
+        "clone(init, flags=CLONE_NEWNS|CLONE_NEWPID|CLONE_NEWUTS)",
+        {("tasks", "0.1"): _task("init", "0", 2), ("mounts", "mnt:2"): {MERGED: mount}},
+        result="4711",
+        local=True,
+        ref={"linux": "clone(2)"},
+        why="A child task starts, with namespaces of its own.",
+    )
+    tape.step(
+        SYSCALL,
+        "init",
+        'pivot_root(".", ".old")',
+        {("mounts", "mnt:2"): {"/": mount}},
+        task="0.1",
+        result="0",
+        ref={"linux": "pivot_root(2)"},
+        why="The merged tree becomes the root; the old root is put aside.",
+    )
+    tape.step(
+        SYSCALL,
+        "init",
+        'execve("/bin/sh", ["sh", "-c", "echo more >> /keep; …"])',
+        {("tasks", "0.1", "name"): "sh"},
+        task="0.1",
+        result="0",
+        ref={"linux": "execve(2)"},
+        why="The task stays the same; the program in it is another now.",
+    )
 
 
 def _write(tape: Tape) -> None:
     keep = ("uppers", "web", "/keep")
     ref = {"linux": OVERLAY, "code": "minidocker/sim/overlay/copy_up.py"}
-    tape.step(SYSCALL, "sh", 'open("/keep", O_WRONLY|O_CREAT|O_APPEND, 0666)', task="0.1", result="3", ref={"linux": "open(2)"},
-              why="A write to a file that only a lower layer has: before it can be opened, the whole file is copied up.")  # fmt: skip
-    tape.step(INSIDE, "kernel", 'copy_up("/keep")', {keep: file(5, origin=True, sum="aa")}, task="0.1", ref=ref,
-              why="The lower file stays as it is, hidden from now on by its copy in the writable layer.")  # fmt: skip
-    tape.step(SYSCALL, "sh", 'write(3, "more\\n", 5)', {keep: file(10, origin=True, sum="bb")}, task="0.1", result="5",
-              ref={"linux": "write(2)"}, why="Only the copy changes. The image's layer still holds the old 5 bytes.")  # fmt: skip
+    tape.step(
+        SYSCALL,
+        "sh",
+        'open("/keep", O_WRONLY|O_CREAT|O_APPEND, 0666)',
+        task="0.1",
+        result="3",
+        ref={"linux": "open(2)"},
+        why="A write to a file that only a lower layer has: before it can be opened, the whole file is copied up.",
+    )
+    tape.step(
+        INSIDE,
+        "kernel",
+        'copy_up("/keep")',
+        {keep: file(5, origin=True, sum="aa")},
+        task="0.1",
+        ref=ref,
+        why="The lower file stays as it is, hidden from now on by its copy in the writable layer.",
+    )
+    tape.step(
+        SYSCALL,
+        "sh",
+        'write(3, "more\\n", 5)',
+        {keep: file(10, origin=True, sum="bb")},
+        task="0.1",
+        result="5",
+        ref={"linux": "write(2)"},
+        why="Only the copy changes. The image's layer still holds the old 5 bytes.",
+    )
 
 
 def _remove(tape: Tape) -> None:
     ref = {"linux": OVERLAY, "code": "minidocker/sim/overlay/whiteout.py"}
-    tape.step(SYSCALL, "rm", 'unlink("/d/renamed")', task="0.1.1", result="0", ref={"linux": "unlink(2)"},
-              why="The name is in a lower layer, and that is read-only: a mark must hide it.")  # fmt: skip
-    tape.step(INSIDE, "kernel", 'copy_up("/d")', {("uppers", "web", "/d"): directory(origin=True)}, task="0.1.1",
-              ref={**ref, "code": "minidocker/sim/overlay/copy_up.py"}, why="The mark needs a directory to be in.")  # fmt: skip
-    tape.step(INSIDE, "kernel", 'whiteout("/d/renamed")', {("uppers", "web", "/d/renamed"): whiteout()}, task="0.1.1", ref=ref,
-              why="A character device 0/0 in the writable layer says “nothing here”. No byte is freed below.")  # fmt: skip
-    tape.step(SYSCALL, "mkdir", 'mkdir("/new", 0777)', {("uppers", "web", "/new"): directory()}, task="0.1.2", result="0",
-              ref={"linux": "mkdir(2)"}, why="A new directory, in the writable layer.")  # fmt: skip
-    tape.step(SYSCALL, "sh", 'open("/new/file", O_WRONLY|O_CREAT|O_TRUNC, 0666)', {("uppers", "web", "/new/file"): file(0, uid=1000, gid=1000)},
-              task="0.1", result="3", ref={"linux": "open(2)"}, why="A path becomes a number.")  # fmt: skip
-    tape.step(SYSCALL, "mv", 'rename("/etc", "/e")', task="0.1.3", result="-1 EXDEV (Invalid cross-device link)", errno="EXDEV",
-              ref={"linux": "rename(2)"}, why="Overlayfs cannot move a directory that a lower layer has; mv copies and deletes instead.")  # fmt: skip
-    tape.step(SYSCALL, "mkdir", 'mkdir("/d", 0777)', task="0.1.4", result="-1 EEXIST (File exists)", errno="EEXIST", ref={"linux": "mkdir(2)"},
-              why="The name is already there.")  # fmt: skip
+    tape.step(
+        SYSCALL,
+        "rm",
+        'unlink("/d/renamed")',
+        task="0.1.1",
+        result="0",
+        ref={"linux": "unlink(2)"},
+        why="The name is in a lower layer, and that is read-only: a mark must hide it.",
+    )
+    tape.step(
+        INSIDE,
+        "kernel",
+        'copy_up("/d")',
+        {("uppers", "web", "/d"): directory(origin=True)},
+        task="0.1.1",
+        ref={**ref, "code": "minidocker/sim/overlay/copy_up.py"},
+        why="The mark needs a directory to be in.",
+    )
+    tape.step(
+        INSIDE,
+        "kernel",
+        'whiteout("/d/renamed")',
+        {("uppers", "web", "/d/renamed"): whiteout()},
+        task="0.1.1",
+        ref=ref,
+        why="A character device 0/0 in the writable layer says “nothing here”. No byte is freed below.",
+    )
+    tape.step(
+        SYSCALL,
+        "mkdir",
+        'mkdir("/new", 0777)',
+        {("uppers", "web", "/new"): directory()},
+        task="0.1.2",
+        result="0",
+        ref={"linux": "mkdir(2)"},
+        why="A new directory, in the writable layer.",
+    )
+    tape.step(
+        SYSCALL,
+        "sh",
+        'open("/new/file", O_WRONLY|O_CREAT|O_TRUNC, 0666)',
+        {("uppers", "web", "/new/file"): file(0, uid=1000, gid=1000)},
+        task="0.1",
+        result="3",
+        ref={"linux": "open(2)"},
+        why="A path becomes a number.",
+    )
+    tape.step(
+        SYSCALL,
+        "mv",
+        'rename("/etc", "/e")',
+        task="0.1.3",
+        result="-1 EXDEV (Invalid cross-device link)",
+        errno="EXDEV",
+        ref={"linux": "rename(2)"},
+        why="Overlayfs cannot move a directory that a lower layer has; mv copies and deletes instead.",
+    )
+    tape.step(
+        SYSCALL,
+        "mkdir",
+        'mkdir("/d", 0777)',
+        task="0.1.4",
+        result="-1 EEXIST (File exists)",
+        errno="EEXIST",
+        ref={"linux": "mkdir(2)"},
+        why="The name is already there.",
+    )
 
 
 def big_trace(steps: int = 1000, layers: int = 30, names: int = 500, seed: int = 7) -> Trace:
@@ -232,11 +379,20 @@ def big_trace(steps: int = 1000, layers: int = 30, names: int = 500, seed: int =
             path: whiteout() if number and draw.random() < 0.1 else file(draw.randrange(1, 5000)) for path in chosen
         }
         made[f"sha256:{number:03}"] = layer(f"tower:1 · {number + 1}", f"RUN make part{number}", directories | entries)
-    tape = Tape(apply(empty_state(), diff({}, {
-        "stacks": {"tower": {"lowers": sorted(made, reverse=True), "merged": MERGED}}, "uppers": {"tower": {}},
-        "mounts": {"mnt:1": {MERGED: {"source": "overlay", "fstype": "overlay", "options": ""}}},
-        "tasks": {"0": _task("daemon", "")},
-    })))  # fmt: skip
+    tape = Tape(
+        apply(
+            empty_state(),
+            diff(
+                {},
+                {
+                    "stacks": {"tower": {"lowers": sorted(made, reverse=True), "merged": MERGED}},
+                    "uppers": {"tower": {}},
+                    "mounts": {"mnt:1": {MERGED: {"source": "overlay", "fstype": "overlay", "options": ""}}},
+                    "tasks": {"0": _task("daemon", "")},
+                },
+            ),
+        )
+    )
     touched = paths if steps > 200 else draw.sample(paths, min(len(paths), max(1, steps)))
     while len(tape.steps) < steps:
         path = draw.choice(touched)

@@ -3,11 +3,11 @@ import dataclasses
 import pytest
 from lab.sample_trace import KERNEL, big_trace, cow_trace, directory, file, layer, whiteout
 
-from minidocker.lab.stepper.layout import GEOMETRY, picture, shown_until
+from minidocker.lab.stepper.layout import GEOMETRY, last_mounted, picture, shown_until
 from minidocker.lab.stepper.scene import make_scene, stack_at, upper_names
 from minidocker.lab.stepper.words import cut, cut_start, made_by, mode_text, size_text
-from minidocker.state import empty_state
-from minidocker.trace import DOCKER, ENGINE, INSIDE, SYSCALL, Trace
+from minidocker.state import Change, empty_state
+from minidocker.trace import DOCKER, ENGINE, INSIDE, SYSCALL, Step, Trace
 
 COW = cow_trace()
 COPY_UP, WRITE, WHITEOUT = 9, 10, 13
@@ -35,7 +35,7 @@ def test_a_copy_up_moves_who_serves_the_name():
     assert head(before, "/keep")["rows"] == [6]
     assert head(after, "/keep")["rows"] == [1]
     assert cells(after, "/keep")[1] == {
-        "column": 4, "row": 1, "shape": "copied", "word": "copied up", "note": "5 B 0644", "hidden": False, "now": True,
+        "column": 3, "row": 1, "shape": "copied", "word": "copied up", "note": "5 B 0644", "hidden": False, "now": True,
     }  # fmt: skip
     assert cells(after, "/keep")[6]["hidden"]
 
@@ -58,6 +58,35 @@ def test_before_the_mount_nothing_is_served():
     assert picture(COW, 1)["state"] == "unmounted"
     assert head(picture(COW, 1), "/keep")["status"] == "unmounted"
     assert picture(COW, 3)["state"] == "mounted"
+
+
+def test_a_copy_of_a_hard_link_is_told_though_linux_leaves_no_mark_of_it():
+    def at(kept):
+        steps = [
+            Step(index=0, depth=SYSCALL, actor="sh", task="0.1", call="open", text="open()"),
+            Step(index=1, depth=INSIDE, actor="kernel", task="0.1", call="copy_up", text="copy_up()", changes=kept[:1]),
+            Step(index=2, depth=SYSCALL, actor="sh", task="0.1", call="write", text="write()", changes=kept[1:2]),
+            Step(index=3, depth=SYSCALL, actor="rm", task="0.1", call="unlink", text="unlink()", changes=kept[2:3]),
+            Step(index=4, depth=SYSCALL, actor="sh", task="0.1", call="open", text="open()", changes=kept[3:]),
+        ]
+        return dataclasses.replace(union({"/a": file(5, nlink=2)}), steps=tuple(steps))
+
+    path, one, two = ("uppers", "u", "/a"), file(5), file(9)
+    trace = at(
+        (Change(path, None, one), Change(path, one, two), Change(path, two, whiteout()), Change(path, whiteout(), one))
+    )
+    shapes = [cells(picture(trace, index), "/a")[1]["shape"] for index in (1, 2, 3, 4)]
+    assert shapes == ["copied", "copied", "whiteout", "new"]
+
+
+def test_the_last_mounted_step_is_found():
+    gone = Step(
+        index=len(COW), depth=SYSCALL, actor="daemon", task="0", call="umount2", text="umount2(…)",
+        changes=(Change(("mounts",), COW.at(len(COW) - 1)["mounts"], {"mnt:1": {"/proc": {"fstype": "proc"}}}),),
+    )  # fmt: skip
+    assert last_mounted(COW) == len(COW) - 1
+    assert last_mounted(dataclasses.replace(COW, steps=(*COW.steps, gone))) == len(COW) - 1
+    assert last_mounted(dataclasses.replace(COW, steps=COW.steps[:2])) == 1
 
 
 def test_bytes_are_told():
@@ -83,11 +112,11 @@ def test_columns_stand_still_while_the_steps_go_by():
     assert len({str(picture(COW, index)["columns"]) for index in range(-1, len(COW))}) == 1
 
 
-def test_touched_names_come_first_then_stories_then_collapsed_directories():
+def test_touched_names_come_first_then_stories_programs_and_collapsed_directories():
     shown = picture(COW, 0)
     paths = [(column["path"], column["group"]) for column in shown["columns"]]
-    assert paths[:7] == [(path, 0) for path in ("/bin/sh", "/d", "/d/renamed", "/etc", "/keep", "/new", "/new/file")]
-    assert paths[7:10] == [("/a", 0), ("/big", 0), ("/d/old", 0)]
+    assert paths[:6] == [(path, 0) for path in ("/d", "/d/renamed", "/etc", "/keep", "/new", "/new/file")]
+    assert paths[6:10] == [("/a", 0), ("/big", 0), ("/d/old", 0), ("/bin/sh", 0)]
     assert ("/usr", 4) in paths[10:]
     assert ("/etc", 5) in paths[10:]
 
@@ -154,7 +183,8 @@ def test_the_stack_touched_last_is_shown():
 
 
 @pytest.mark.parametrize(("size", "text"), [
-    (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1250, "1.25 kB"), (12_340, "12.3 kB"), (64_000, "64 kB"), (999_999, "1000 kB"),
+    (0, "0 B"), (999, "999 B"), (1000, "1 kB"),
+    (1250, "1.25 kB"), (12_340, "12.3 kB"), (64_000, "64 kB"), (999_999, "1000 kB"),
     (2_050_000, "2.05 MB"), (123_456_789, "123 MB"), (5 * 10**15, "5000 TB"),
 ])  # fmt: skip
 def test_sizes_read_as_dockers(size, text):

@@ -24,19 +24,21 @@ import * as it from "./stepper.mjs";
 import { createInterface } from "node:readline";
 const answers = {
   geometry: () => it.GEOMETRY,
-  shapes: ({ w, h }) => Object.fromEntries(Object.keys(it.ICONS).map((name) => [name, [it.ICONS[name], it.outline(name, w, h), it.detail(name, w, h)]])),
-  provider: ({ stack, paths }) => paths.map((path) => { const { found, endedBy } = it.provider(path, stack); return [found, endedBy]; }),
+  shapes: ({ w, h }) => Object.fromEntries(
+    Object.keys(it.ICONS).map((name) => [name, [it.ICONS[name], it.outline(name, w, h), it.detail(name, w, h)]])),
+  provider: ({ stack, paths }) => paths.map((path) => it.provider(path, stack)).map((who) => [who.found, who.endedBy]),
   names: ({ stack }) => [...it.namesOf(stack)].sort(),
   hidden: ({ stack }) => new it.HiddenBytes(stack.slice(1)).of(stack[0]),
   sizes: ({ sizes }) => sizes.map(it.sizeText),
-  walk: ({ trace, indexes }) => { const replay = new it.Replay(trace); return indexes.map((index) => replay.go(index)); },
+  walk: ({ trace, indexes, replay = new it.Replay(trace) }) => indexes.map((index) => replay.go(index)),
   picture: ({ trace, index, zoom, options }) => {
     const last = it.shownUntil(trace, index, zoom);
     const stack = it.stackAt(trace, last);
     const scene = it.makeScene(trace, stack, options);
     if (!scene) return null;
     const state = new it.Replay(trace).go(last);
-    return it.place(scene, state, it.changedNames(trace, stack, index, last), new it.HiddenBytes(scene.lowers));
+    const changed = it.changedNames(trace, stack, index, last);
+    return it.place(scene, state, changed, it.copiedUntil(scene, last), new it.HiddenBytes(scene.lowers));
   },
 };
 for await (const line of createInterface({ input: process.stdin })) {
@@ -101,6 +103,9 @@ def test_sizes_read_the_same(js, sizes):
     assert js("sizes", sizes=sizes) == [size_text(size) for size in sizes]
 
 
+calls = st.sampled_from(["open", "copy_up", "execve"])
+
+
 @st.composite
 def traces(draw):
     lowers = draw(st.lists(layers, max_size=11))
@@ -124,7 +129,15 @@ def traces(draw):
         upper |= {path: new} if new else {}
         depth = draw(st.integers(0, 3))
         steps.append(
-            Step(index=index, depth=depth, actor="sh", task="0.1", call="open", text=f'open("{path}")', changes=changes)
+            Step(
+                index=index,
+                depth=depth,
+                actor="sh",
+                task="0.1",
+                call=draw(calls),
+                text=f'open("{path}")',
+                changes=changes,
+            )
         )
     return Trace(command="x", steps=tuple(steps), kernel=KERNEL, layers=made, initial=initial)
 

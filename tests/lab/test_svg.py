@@ -1,5 +1,5 @@
 import dataclasses
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from lab.sample_trace import big_trace, cow_trace, file
@@ -12,16 +12,16 @@ COW = cow_trace()
 
 
 def texts(svg):
-    return ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter(f"{NS}text")]
+    return ["".join(node.itertext()) for node in ET.fromstring(svg).iter(f"{NS}text")]
 
 
 def classes(svg):
-    return [node.get("class", "") for node in ElementTree.fromstring(svg).iter(f"{NS}g")]
+    return [node.get("class", "") for node in ET.fromstring(svg).iter(f"{NS}g")]
 
 
 @pytest.mark.parametrize("index", range(-1, len(COW)))
 def test_every_step_is_well_formed_and_has_words_inside_its_frame(index):
-    root = ElementTree.fromstring(to_svg(COW, index))
+    root = ET.fromstring(to_svg(COW, index))
     assert root.get("role") == "img"
     assert root.find(f"{NS}title").text
     width, height = int(root.get("width")), int(root.get("height"))

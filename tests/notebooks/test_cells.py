@@ -8,17 +8,12 @@ pytest.importorskip("IPython", reason="needs the lab's packages: notebooks run i
 
 @pytest.fixture
 def shell(monkeypatch):
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
     for name, value in lessons.environ("sim").items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(lessons.FOLDER)
-    config = Config()
-    config.HistoryManager.enabled = False  # no database, no thread
-    InteractiveShell.clear_instance()
-    yield InteractiveShell.instance(config=config)
-    InteractiveShell.clear_instance()
+    shell = lessons.new_shell()
+    yield shell
+    type(shell).clear_instance()
 
 
 @pytest.mark.slow

@@ -18,7 +18,13 @@ SELECTION = [
     "tests/test_*.py",
 ]
 # These look at the project's files or at the host's commands, which Pyodide has not; they run on Linux.
-ELSEWHERE = ["tests/test_environment.py", "tests/test_imports.py", "tests/test_scripts.py", "tests/test_suite.py"]
+ELSEWHERE = [
+    "tests/test_environment.py",
+    "tests/test_imports.py",
+    "tests/test_scripts.py",
+    "tests/test_suite.py",
+    "tests/test_docs.py",
+]
 
 
 class Tally:
@@ -41,7 +47,16 @@ class Tally:
 def run(arguments: list[str]) -> str:
     """Run pytest on the selection (or on the paths given); give the counts as JSON."""
     tally = Tally()
-    options = ["-p", "no:cacheprovider", "-p", "no:faulthandler", "-m", "not real and not browser", "--tb=short", "-q"]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "faulthandler_timeout=0",
+        "-m",
+        "not real and not browser",
+        "--tb=short",
+        "-q",
+    ]
     paths = [] if any(not argument.startswith("-") for argument in arguments) else selected()
     code = pytest.main([*options, *paths, *arguments], plugins=[tally])
     return json.dumps({"exit_code": int(code), **{key: tally.outcomes[key] for key in ("passed", "failed", "skipped")}})

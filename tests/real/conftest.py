@@ -26,10 +26,10 @@ def shared():
     before = leftovers.picture()
     kernel = RealKernel(size_bytes=64 << 20)
     yield kernel
-    spaces = leftovers.namespaces_of_lab(kernel.pid)
-    assert {kind for kind, _ in spaces} >= {"pid", "mnt", "uts", "ipc"}
+    lab = leftovers.Lab(kernel.pid)
+    assert kernel.pid in lab.processes()
     kernel.close_kernel()
-    assert leftovers.processes_in(spaces) == []
+    lab.is_gone(within_s=0)
     del kernel
     leftovers.nothing_more_than(before)
 

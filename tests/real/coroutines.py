@@ -1,4 +1,4 @@
-"""Programs that the tests of the real kernel clone, and how they are run: ``run(kernel, main, …)`` → output and status."""
+"""Programs that the tests of the real kernel clone, and how they are run: ``run(kernel, main)`` → output and status."""
 
 import json
 from collections.abc import Mapping
@@ -180,7 +180,7 @@ async def memory_is_copied(k: System) -> int:
 
 
 async def handler_during(k: System, call: str) -> int:
-    """Have SIGTERM end a waiting call: EINTR, and the handler runs just before the next call."""
+    """Have SIGTERM end a waiting call: EINTR, and the handler has run by then."""
     seen: list[int] = []
     old = await k.signal(SIGTERM, seen.append)
     end, other = await k.pipe2(0)
@@ -285,7 +285,7 @@ async def kills_itself(k: System, signum: int) -> int:
 
 
 async def handles_own_kill(k: System) -> int:
-    """kill(2) of oneself with a handler: it runs before the next call."""
+    """kill(2) of oneself with a handler: it has run when kill returns."""
     seen: list[int] = []
     await k.signal(SIGUSR1, seen.append)
     await k.kill(await k.getpid(), SIGUSR1)
@@ -428,4 +428,21 @@ async def busy(k: System, place: str, seed: int) -> int:
 async def busy_child(k: System) -> int:
     await k.clone(sleeper)
     await k.sleep(0.001)
+    return 0
+
+
+async def runs_away(k: System) -> int:
+    """Become another user, and leave children of children behind."""
+
+    async def child(k: System) -> int:
+        await k.clone(sleeper)
+        return 0
+
+    try:
+        await k.setgid(1234)
+        await k.setuid(1234)
+    except OSError:
+        pass
+    await k.clone(child)
+    await k.sleep(30)
     return 0

@@ -7,10 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("pid", "mnt", "uts", "ipc", "net", "user", "cgroup")
-
-Namespace = tuple[str, int]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
@@ -35,7 +31,7 @@ def picture() -> Picture:
         children=frozenset(children_of(os.getpid())),
         descriptors=frozenset(_descriptors()),
         cgroups=frozenset(_cgroups()),
-        files=frozenset(f"{place}/{name}" for place in ("/var/lib", "/run") for name in os.listdir(place)),
+        files=frozenset(_files()),
     )
 
 
@@ -56,24 +52,63 @@ def eventually(holds: Callable[[], bool], within_s: float = 2.0) -> bool:
     return True
 
 
-def namespaces_of(pid: int) -> frozenset[Namespace]:
-    """Return the namespaces of a process that are not this process's own."""
-    return frozenset(_links(str(pid))) - frozenset(_links("self"))
+class Lab:
+    """The PID namespaces of a running lab: its helper's, and those inside. All its processes are in one of them.
+
+    They are held open, so that their inode numbers go to nobody else before we have looked.
+    """
+
+    def __init__(self, *pids: int) -> None:
+        """Take the namespaces of these processes, and of all that the first one's /proc shows: a helper's tasks."""
+        self._open: dict[int, int] = {}
+        own = os.stat("/proc/self/ns/pid").st_ino
+        for path in [*map(str, pids), *_tasks(*pids[:1])]:
+            with suppress(OSError):
+                fd = os.open(f"/proc/{path}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+                inode = os.fstat(fd).st_ino
+                if inode == own or inode in self._open:
+                    os.close(fd)
+                else:
+                    self._open[inode] = fd
+
+    def __len__(self) -> int:
+        """How many namespaces they are."""
+        return len(self._open)
+
+    def processes(self) -> list[int]:
+        """Return the processes of this machine that live in any of them.
+
+        A helper whose lab was killed is a zombie until the machine's init looks for it, which may take seconds.
+        """
+        names = [name for name in os.listdir("/proc") if name.isdigit() and _pid_namespace(name) in self._open]
+        return [int(name) for name in names if _state(name) not in "ZX"]
+
+    def is_gone(self, within_s: float = 3.0) -> None:
+        """Fail if a process is still there after a while; then let go of the namespaces."""
+        try:
+            assert eventually(lambda: not self.processes(), within_s), f"left: {self.processes()}"
+        finally:
+            while self._open:
+                os.close(self._open.popitem()[1])
 
 
-def namespaces_of_lab(helper: int) -> frozenset[Namespace]:
-    """Return those of a helper and of every task that it has (its /proc shows just these), less this process's own."""
-    found: set[Namespace] = set(namespaces_of(helper))
+def _tasks(helper: int = 0) -> Iterator[str]:
     with suppress(OSError):
-        for name in os.listdir(f"/proc/{helper}/root/proc"):
-            if name.isdigit():
-                found |= set(_links(f"{helper}/root/proc/{name}"))
-    return frozenset(found) - frozenset(_links("self"))
+        yield from (f"{helper}/root/proc/{name}" for name in os.listdir(f"/proc/{helper}/root/proc") if name.isdigit())
 
 
-def processes_in(namespaces: frozenset[Namespace]) -> list[int]:
-    """Return the processes of this machine that are in any of the namespaces."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and not namespaces.isdisjoint(_links(name))]
+def _state(name: str) -> str:
+    try:
+        return Path(f"/proc/{name}/stat").read_text().rpartition(") ")[2][0]
+    except OSError:
+        return "X"
+
+
+def _pid_namespace(name: str) -> int:
+    try:
+        return os.stat(f"/proc/{name}/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def children_of(pid: int) -> list[int]:
@@ -83,12 +118,6 @@ def children_of(pid: int) -> list[int]:
         with suppress(OSError):
             found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return found
-
-
-def _links(name: str) -> Iterator[Namespace]:
-    for kind in KINDS:
-        with suppress(OSError):
-            yield kind, os.stat(f"/proc/{name}/ns/{kind}").st_ino
 
 
 def _descriptors() -> Iterator[str]:
@@ -101,4 +130,9 @@ def _descriptors() -> Iterator[str]:
 
 def _cgroups() -> Iterator[str]:
     for directory, names, _ in os.walk("/sys/fs/cgroup"):
-        yield from (f"{directory}/{name}" for name in names)
+        yield from (f"{directory}/{name}" for name in names if "docker" in name)
+
+
+def _files() -> Iterator[str]:
+    for directory in ("/var/lib", "/run", "/tmp", "/dev/shm"):
+        yield from (f"{directory}/{name}" for name in os.listdir(directory) if "docker" in name)

@@ -1,6 +1,5 @@
 """The plain face: a call is what os does on this machine, results and errors alike."""
 
-import errno
 import os
 import stat
 import sys
@@ -8,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from rights import ROOT
 
 from minidocker import linux
 from minidocker.kernel import Stat
@@ -22,6 +22,12 @@ def code(call, *args, **kwargs) -> str:
     with pytest.raises(OSError) as caught:
         call(*args, **kwargs)
     return linux.errno_name(caught.value.errno)
+
+
+def repeat(call) -> None:
+    """Call a hundred thousand times: an error ends that."""
+    for _ in range(100_000):
+        call()
 
 
 def test_writes_and_reads_a_file(kernel, place):
@@ -85,7 +91,7 @@ def test_modes_owners_times_and_attributes(kernel, place):
 def test_extended_attributes(kernel, place):
     kernel.setxattr(place, "trusted.one", b"\0\xff")
     kernel.setxattr(place, "trusted.two", b"", linux.XATTR_CREATE)
-    assert sorted(name for name in kernel.listxattr(place) if name.startswith("trusted")) == ["trusted.one", "trusted.two"]
+    assert {"trusted.one", "trusted.two"} <= set(kernel.listxattr(place))
     assert kernel.getxattr(place, "trusted.one", follow_symlinks=False) == b"\0\xff"
     assert code(kernel.setxattr, place, "trusted.two", b"", linux.XATTR_CREATE) == "EEXIST"
     kernel.removexattr(place, "trusted.one")
@@ -133,10 +139,7 @@ def test_paths_are_the_hosts_but_for_the_labs_disk(kernel, tmp_path):
 
 def test_a_full_disk_is_enospc(kernel, place):
     fd = kernel.open(f"{place}/big", O_CREAT | O_WRONLY)
-    with pytest.raises(OSError, match="space") as full:
-        for _ in range(100):
-            kernel.write(fd, b"x" * (1 << 20))
-    assert full.value.errno == errno.ENOSPC
+    assert code(repeat, lambda: kernel.write(fd, b"x" * (1 << 20))) == "ENOSPC"
     kernel.close(fd)
     kernel.unlink(f"{place}/big")
 
@@ -220,9 +223,7 @@ class TestDescriptors:
 
     def test_too_many_is_emfile(self, kernel, place):
         opened = []
-        with pytest.raises(OSError, match="Too many open files"):
-            while True:
-                opened.append(kernel.open(place, O_RDONLY))
+        assert code(repeat, lambda: opened.append(kernel.open(place, O_RDONLY))) == "EMFILE"
         assert opened == list(range(3, 200))
         for fd in opened:
             kernel.close(fd)
@@ -239,11 +240,9 @@ class TestDescriptors:
 
     def test_a_full_pipe_is_eagain_not_a_wait(self, kernel):
         end, other = kernel.pipe2(0)
-        sent = 0
-        with pytest.raises(BlockingIOError):
-            while True:
-                sent += kernel.write(other, b"x" * 100_000)
-        assert sent == 65536
+        sent = []
+        assert code(repeat, lambda: sent.append(kernel.write(other, b"x" * 100_000))) == "EAGAIN"
+        assert sum(sent) == 65536
         kernel.close(end)
         assert code(kernel.write, other, b"x") == "EPIPE"
         kernel.close(other)
@@ -385,7 +384,7 @@ class TestTheHelper:
     def test_a_call_after_the_end_says_so(self):
         kernel = RealKernel()
         kernel.close_kernel()
-        with pytest.raises(OSError, match="closed|gone|Bad file"):
+        with pytest.raises(OSError, match="was closed"):
             kernel.getpid()
         kernel.close_kernel()
 
@@ -393,8 +392,7 @@ class TestTheHelper:
         kernel = RealKernel()
         os.kill(kernel.pid, 9)
         with pytest.raises(ConnectionError):
-            for _ in range(3):
-                kernel.getpid()
+            repeat(kernel.getpid)
         kernel.close_kernel()
 
     def test_an_interrupted_wait_leaves_the_wire_in_step(self, kernel):
@@ -420,10 +418,9 @@ class TestTheHelper:
     def test_it_costs_little_to_import(self):
         import subprocess
 
-        code = "import sys, minidocker; sys.exit(any(n in sys.modules for n in ('ctypes', 'minidocker.real', 'socket')))"
-        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-        code = "import sys, minidocker.real; sys.exit('ctypes' in sys.modules)"
-        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+        for module, heavy in {"minidocker": "minidocker.real", "minidocker.real": "ctypes"}.items():
+            program = f"import sys, {module}; sys.exit({heavy!r} in sys.modules)"
+            assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
 
 
 async def forever(k) -> int:

@@ -1,4 +1,4 @@
-"""Signals of a task: a handler runs just before the next call, and a call that waits ends with EINTR."""
+"""Signals of a task: a handler runs between its calls, and a call that waits ends with EINTR."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_a_waiting_call_is_interrupted(kernel, call, flags):
     kernel.kill(pid, SIGTERM)
     output, status = finish(kernel, pid, end)
     assert (output, status) == (
-        b'{"error": "InterruptedError", "old": 0, "before": [], "after": [15]}',
+        b'{"error": "InterruptedError", "old": 0, "before": [15], "after": [15]}',
         0,
     )
 
@@ -55,7 +55,7 @@ def test_but_not_the_init_of_a_pid_namespace(kernel, signum):
     assert run(kernel, coroutines.kills_itself, signum, flags=CLONE_NEWPID) == (b"", 0)
 
 
-def test_ones_own_signal_is_handled_before_the_next_call(kernel):
+def test_ones_own_signal_is_handled_at_once(kernel):
     assert run(kernel, coroutines.handles_own_kill) == (b"", 1 << 8)
 
 

@@ -149,7 +149,7 @@ class TestNamespaces:
     def test_pid_1_in_a_pid_namespace(self, kernel):
         pid, end = start(kernel, coroutines.ids, flags=CLONE_NEWPID)
         assert pid > 1
-        output, status = finish(kernel, pid, end)
+        output, _ = finish(kernel, pid, end)
         assert b'"pid": 1, "ppid": 0' in output
 
     def test_its_end_is_the_end_of_all_in_it(self, kernel):

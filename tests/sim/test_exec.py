@@ -22,7 +22,9 @@ def kernel():
 def elf(machine=62, order="little"):
     """The first bytes of a 64-bit ELF file for a machine."""
     data = 2 if order == "big" else 1
-    return b"\x7fELF\x02" + bytes([data, 1]) + bytes(9) + (2).to_bytes(2, order) + machine.to_bytes(2, order) + bytes(44)
+    return (
+        b"\x7fELF\x02" + bytes([data, 1]) + bytes(9) + (2).to_bytes(2, order) + machine.to_bytes(2, order) + bytes(44)
+    )
 
 
 def plant(kernel, path, data, mode=0o755):
@@ -72,7 +74,8 @@ def test_a_program_that_the_lab_does_not_have_is_refused_by_name(kernel, path, a
 
 @pytest.mark.parametrize(
     ("machine", "header", "runs"),
-    [
+    ids=["x86_64", "foreign", "aarch64", "foreign to arm", "s390x", "other order"],
+    argvalues=[
         ("x86_64", elf(62), True),
         ("x86_64", elf(183), False),
         ("aarch64", elf(183), True),
@@ -98,7 +101,7 @@ def test_the_task_becomes_the_program(kernel):
         await k.execve("/bin/../bin/cat", ["cat", "/proc/self/stat", "-"], {"A": "1"})
 
     reading, writing = kernel.pipe2()
-    pid = kernel.clone(become, fds={0: reading})
+    pid = kernel.clone(become, fds={0: reading, 1: 1})
     kernel.poll()
     task = kernel.host.ns.pid.find(pid)
     assert (task.name, task.argv, task.environ) == ("cat", ["cat", "/proc/self/stat", "-"], {"A": "1"})
@@ -169,7 +172,7 @@ def test_descriptors_that_close(kernel):
     plant(kernel, "/bin/cat", programs.program_file("cat"))
 
     async def become(k):
-        reading, writing = await k.pipe2(0o2000000)
+        reading, _writing = await k.pipe2(0o2000000)
         await k.dup2(reading, 9)
         await k.execve("/bin/cat", ["cat"], {})
 

@@ -7,6 +7,7 @@ before, and of the command itself; whoever tells the lab something else gets no 
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -51,13 +52,20 @@ def to_json(traces: Mapping[str, Trace]) -> dict[str, Any]:
     layers: dict[str, Any] = {}
     kernels: list[Any] = []
     rows = {}
-    for key, trace in traces.items():
+    for key, trace in ((key, portable(trace)) for key, trace in traces.items()):
         layers |= trace.layers
         if dict(trace.kernel) not in kernels:
             kernels.append(dict(trace.kernel))
         value = trace.to_json()
         rows[key] = value | {"layers": sorted(trace.layers), "kernel": kernels.index(dict(trace.kernel))}
     return {"schema": SCHEMA, "kernels": kernels, "layers": layers, "traces": rows}
+
+
+def portable(trace: Trace) -> Trace:
+    """Return a trace without what is this machine's own: process ids, and how its kernel was built."""
+    kernel = {**trace.kernel, "release": str(trace.kernel.get("release", "")).partition("-")[0]}
+    steps = (replace(step, text=step.like or step.text, result="" if step.local else step.result) for step in trace.steps)
+    return replace(trace, kernel=kernel, steps=tuple(steps))
 
 
 def from_json(recorded: Mapping[str, Any]) -> dict[str, Trace]:
@@ -73,4 +81,5 @@ def _trace(recorded: Mapping[str, Any], value: Mapping[str, Any]) -> Trace:
 @cache
 def _all() -> Iterable[Mapping[str, Any]]:
     found = sorted((file for file in files(__name__).iterdir() if file.name.endswith(".json")), key=lambda file: file.name)
-    return [json.loads(file.read_text("utf-8")) for file in found]
+    documents = (json.loads(file.read_text("utf-8")) for file in found)
+    return [document for document in documents if document.get("schema") == SCHEMA]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.lab.stepper.layout import GEOMETRY, picture
+from minidocker.lab.stepper.layout import GEOMETRY, last_mounted, picture
 from minidocker.lab.stepper.svg import DARK, LIGHT, MOST_COLUMNS, status_text
 from minidocker.lab.stepper.words import cut, size_text
 from minidocker.trace import INSIDE, Trace
@@ -17,8 +17,8 @@ PER_INCH: Final = 96
 
 #: Marks that every font of matplotlib's has; each kind has its own, and its own line style.
 _MARKS: Final = {
-    "copied": "↑ ", "copied-dir": "↑ ", "new": "+ ", "new-dir": "+ ", "whiteout": "× ", "opaque": "◆ ", "redirect": "← ",
-    "dir": "▸ ",
+    "copied": "↑ ", "copied-dir": "↑ ", "new": "+ ", "new-dir": "+ ", "whiteout": "× ", "opaque": "◆ ",
+    "redirect": "← ", "dir": "▸ ",
 }  # fmt: skip
 _STYLES: Final = {"whiteout": (0, (4, 2)), "opaque": (0, (8, 3)), "group": (0, (1, 1))}
 
@@ -26,10 +26,13 @@ _STYLES: Final = {"whiteout": (0, (4, 2)), "opaque": (0, (8, 3)), "group": (0, (
 def to_figure(
     trace: Trace, index: int | None = None, *, zoom: int = INSIDE, theme: str = "light", **options: Any
 ) -> "Figure":
-    """Return the picture of a trace at a step (the last one, if none is named). ImportError without matplotlib."""
+    """Return the picture of a trace at a step (the last mounted one, if none is named).
+
+    ImportError without matplotlib; ValueError if the trace mounts no layers.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 (half a second that only those pay who want a figure)
 
-    at = len(trace) - 1 if index is None else index
+    at = last_mounted(trace) if index is None else index
     shown = picture(trace, at, zoom=zoom, **options)
     if shown is None:
         message = "no layers are mounted in this trace"
@@ -54,7 +57,8 @@ def to_figure(
 
 def _bytes(shown: Mapping[str, Any]) -> str:
     told = {name: size_text(size) for name, size in shown["bytes"].items()}
-    return f"{told['writable']} in the writable layer  ·  {told['image']} image, shared  ·  {told['hidden']} hidden but kept"
+    words = {"writable": "in the writable layer", "image": "image, shared", "hidden": "hidden but kept"}
+    return "  ·  ".join(f"{told[name]} {word}" for name, word in words.items())
 
 
 def _write(

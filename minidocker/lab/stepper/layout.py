@@ -14,12 +14,12 @@ Everything that draws the picture (``svg.py``, ``figure.py``, and ``stepper.js``
 places from this and from :data:`GEOMETRY`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker.lab.stepper.scene import Column, Row, Scene, make_scene, stack_at
 from minidocker.lab.stepper.words import cell_words, cut, cut_start, size_text
-from minidocker.provider import Entry, Layer, Provider, hidden_bytes, provider
+from minidocker.provider import Layer, Provider, hidden_bytes, provider
 from minidocker.trace import INSIDE, Trace
 
 #: Pixels. ``layout.js`` has the same numbers.
@@ -41,13 +41,25 @@ GEOMETRY: Final[Mapping[str, int]] = {
 
 
 def shown_until(trace: Trace, index: int, zoom: int) -> int:
-    """Return the last step whose changes show when step ``index`` is the current one: what is zoomed away is included."""
+    """Return the last step whose changes show when ``index`` is the current one: what is zoomed away is included."""
     if index < 0:
         return -1
     last = index
     while last + 1 < len(trace) and trace.steps[last + 1].depth > zoom:
         last += 1
     return last
+
+
+def last_mounted(trace: Trace) -> int:
+    """Return the last step at which the layers are mounted, which tells more than the very last one; else that one."""
+    value = trace.to_json()
+    for index in range(len(trace) - 1, -1, -1):
+        scene = make_scene(value, stack_at(value, index), query="/")
+        if scene is None:
+            break
+        if stack_status(scene, trace.at(index)) == "mounted":
+            return index
+    return len(trace) - 1
 
 
 def picture(trace: Trace, index: int, *, zoom: int = INSIDE, **options: Any) -> dict[str, Any] | None:
@@ -61,7 +73,7 @@ def picture(trace: Trace, index: int, *, zoom: int = INSIDE, **options: Any) -> 
     if scene is None:
         return None
     changed = changed_names(value, scene.stack, range(max(index, 0), last + 1))
-    return place(scene, trace.at(last), changed)
+    return place(scene, trace.at(last), changed, scene.copied_until(last))
 
 
 def changed_names(trace: Mapping[str, Any], stack: str, steps: range) -> set[str]:
@@ -70,8 +82,13 @@ def changed_names(trace: Mapping[str, Any], stack: str, steps: range) -> set[str
     return {path[2] for path, _, _ in changes if len(path) > 2 and path[:2] == ["uppers", stack]}
 
 
-def place(scene: Scene, state: Mapping[str, Any], changed: set[str]) -> dict[str, Any]:
-    """Return the picture of a scene in a state; ``changed`` are the names to be marked as changed now."""
+def place(
+    scene: Scene, state: Mapping[str, Any], changed: Collection[str] = (), copied: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the picture of a scene in a state.
+
+    ``changed`` are the names of the writable layer to be marked as changed now, ``copied`` those known to be copies.
+    """
     status = stack_status(scene, state)
     upper: Layer = state.get("uppers", {}).get(scene.stack, {})
     stack = scene.stack_with(upper)
@@ -79,7 +96,7 @@ def place(scene: Scene, state: Mapping[str, Any], changed: set[str]) -> dict[str
     heads: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []
     for number, column in enumerate(scene.columns):
-        head, below = _group(scene, stack, column) if column.members else _single(scene, stack, column, changed)
+        head, below = _group(scene, stack, column) if column.members else _single(scene, stack, column, changed, copied)
         if status != "mounted" and not column.members:
             head = {**head, "status": "unmounted", "rows": []}
         heads.append({"column": number, **head})
@@ -133,7 +150,7 @@ def _row_words(row: Row, status: str, *, has_upper: bool) -> dict[str, str]:
 
 
 def _single(
-    scene: Scene, stack: Sequence[Layer], column: Column, changed: set[str]
+    scene: Scene, stack: Sequence[Layer], column: Column, changed: Collection[str], copied: Collection[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the merged view of one name, and its cells."""
     who = provider(column.path, stack)
@@ -144,7 +161,9 @@ def _single(
         if entry is not None:
             row = _row_of(scene, number)
             rows += [row] if number in names else []
-            cells.append(_cell(entry, row, number, who, now=number == 0 and column.path in changed))
+            words = cell_words(entry, upper=number == 0, copied=number == 0 and column.path in copied)
+            hidden = number not in names and not (entry["kind"] == "whiteout" and number == who.ended_by)
+            cells.append(_cell(row, words, hidden=hidden, now=number == 0 and column.path in changed))
     kind = _served_kind(stack, who)
     status = "served" if who.found else "hidden" if any(cell["row"] > 1 for cell in cells) else "absent"
     return {**_label(column.path, kind), "status": status, "rows": rows, "word": kind or "nothing"}, cells
@@ -154,10 +173,8 @@ def _served_kind(stack: Sequence[Layer], who: Provider) -> str:
     return str(stack[who.found[0][0]].get(who.found[0][1], {"kind": "dir"})["kind"]) if who.found else ""
 
 
-def _cell(entry: Entry, row: int, number: int, who: Provider, *, now: bool) -> dict[str, Any]:
-    shape, word, note = cell_words(entry, upper=number == 0)
-    ends = entry["kind"] == "whiteout" and number == who.ended_by
-    hidden = number not in dict(who.found) and not ends
+def _cell(row: int, words: tuple[str, str, str], *, hidden: bool = False, now: bool = False) -> dict[str, Any]:
+    shape, word, note = words
     note = cut(note, GEOMETRY["letters"])
     return {"row": row, "shape": shape, "word": word, "note": note, "hidden": hidden, "now": now}
 
@@ -174,9 +191,7 @@ def _group(scene: Scene, stack: Sequence[Layer], column: Column) -> tuple[dict[s
         entries = [stack[number][name] for number in row.layers for name in column.members if name in stack[number]]
         if entries:
             size = sum(int(entry.get("size", 0)) for entry in entries if entry["kind"] == "file")
-            word = _count(len(entries), "name")
-            cell = {"row": place_, "shape": "group", "word": word, "note": size_text(size)}
-            cells.append({**cell, "hidden": False, "now": False})
+            cells.append(_cell(place_, ("group", _count(len(entries), "name"), size_text(size))))
     label = {"folder": "/", "label": "others"} if column.path == "/" else _label(column.path, "group")
     return {**label, "status": "group", "rows": [], "word": _count(len(column.members), "name")}, cells
 

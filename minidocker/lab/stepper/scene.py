@@ -1,8 +1,9 @@
 """Scene: what the layer-stack picture of a trace has at every step: its rows (layers) and columns (names).
 
 The scene stands still while the steps go by, so that only cells move. Names that the trace touches, and names with a
-story of their own (hidden by a higher layer, a whiteout, opaque), have a column each, the touched ones first; all others
-collapse into one column a directory. ``scene.js`` does the same; ``tests/lab/test_stepper_js.py`` holds them to it.
+story of their own (hidden by a higher layer, a whiteout, opaque), have a column each, then those of the programs that
+it runs; all others collapse into one column a directory. ``js/scene.js`` does the same;
+``tests/lab/test_stepper_js.py`` holds them to it.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from minidocker.lab.stepper.words import made_by, size_text
 from minidocker.provider import Layer, provider
+from minidocker.trace import SYSCALL
 
 #: A trace of so few names shows each of them.
 SMALL: Final = 12
@@ -35,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The merged view, the writable layer, or lower layers: ``layers`` are their numbers in the stack, 0 the writable."""
+    """The merged view, the writable layer, or lower layers; ``layers`` are their numbers in the stack, 0 the writable."""
 
     kind: str
     title: str
@@ -53,6 +55,15 @@ class Scene:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
     image_bytes: int
+    arrivals: tuple[tuple[int, str, bool], ...] = ()
+
+    def copied_until(self, index: int) -> set[str]:
+        """Return the names of the writable layer that the steps up to one have copied up.
+
+        Linux marks most copies in the directory (``origin``), but not those of hard links (index=off).
+        """
+        last = {path: copied for number, path, copied in self.arrivals if number <= index}
+        return {path for path, copied in last.items() if copied}
 
     def stack_with(self, upper: Layer) -> list[Layer]:
         """Return the whole stack, topmost first, with the writable layer as it is now."""
@@ -90,7 +101,8 @@ def make_scene(
         return None
     layers = [trace["layers"].get(number, {}) for number in found["lowers"]]
     lowers = tuple(layer.get("entries", {}) for layer in layers)
-    columns = _columns(lowers, _touched(trace, stack, lowers), query, opened)
+    touched, programs = _touched(trace, stack, lowers)
+    columns = _columns(lowers, touched, programs, query, opened)
     return Scene(
         stack=stack,
         merged=found.get("merged", ""),
@@ -98,6 +110,7 @@ def make_scene(
         rows=tuple(_rows(layers, columns, fold=fold)),
         columns=columns,
         image_bytes=sum(int(layer.get("bytes", 0)) for layer in layers),
+        arrivals=tuple(_arrivals(trace, stack)),
     )
 
 
@@ -130,25 +143,43 @@ def upper_names(trace: Mapping[str, Any], stack: str) -> set[str]:
     return names - {"/"}
 
 
-def _touched(trace: Mapping[str, Any], stack: str, lowers: Sequence[Layer]) -> set[str]:
-    """Return the names that the writable layer has at some step, or that a call names."""
-    spoken = {
-        name.rstrip("/") for step in trace["steps"] if step["depth"] >= 2 for name in _NAMED.findall(step["text"])
-    }
-    return upper_names(trace, stack) | {name for name in spoken if name and any(name in layer for layer in lowers)}
+def _arrivals(trace: Mapping[str, Any], stack: str) -> Iterable[tuple[int, str, bool]]:
+    """Yield when a name came into the writable layer, or into another kind there, and whether as a copy."""
+    for step in trace["steps"]:
+        for path, old, new in step["changes"]:
+            if len(path) != 3 or list(path[:2]) != ["uppers", stack]:
+                continue
+            if not (old and new and old["kind"] == new["kind"]):
+                yield step["index"], path[2], step["call"] == "copy_up"
+
+
+def _touched(trace: Mapping[str, Any], stack: str, lowers: Sequence[Layer]) -> tuple[set[str], set[str]]:
+    """Return the names that the writable layer has at some step or that a call names; apart, the programs executed."""
+    spoken: dict[str, set[str]] = {"execve": set(), "": set()}
+    for step in trace["steps"]:
+        if step["depth"] >= SYSCALL:
+            names = {name.rstrip("/") for name in _NAMED.findall(step["text"])}
+            spoken["execve" if step["call"] == "execve" else ""] |= names
+    programs, others = ({name for name in names if name and _is_in(name, lowers)} for names in spoken.values())
+    own = upper_names(trace, stack)
+    return own | (others - programs), programs - own
+
+
+def _is_in(name: str, lowers: Sequence[Layer]) -> bool:
+    return any(name in layer for layer in lowers)
 
 
 def _columns(
-    lowers: Sequence[Layer], touched: Collection[str], query: str, opened: Collection[str]
+    lowers: Sequence[Layer], touched: set[str], programs: set[str], query: str, opened: Collection[str]
 ) -> tuple[Column, ...]:
-    names = ({path for layer in lowers for path in layer} | set(touched)) - {"/"}
+    names = ({path for layer in lowers for path in layer} | touched) - {"/"}
     if query:
         matches = [name for name in tree_order(names) if query.lower() in name.lower()]
         return tuple(Column(path=name) for name in matches[:MATCHES])
     if len(names) <= SMALL:
         return tuple(Column(path=name) for name in tree_order(names))
     stories = {name for name in names if _has_story(name, lowers)}
-    shown = set(touched) | (stories if len(stories | set(touched)) <= STORIES else set())
+    shown = touched | programs | (stories if len(stories | touched) <= STORIES else set())
     parents = {name[: name.rfind("/")] for name in names}
     groups: dict[str, list[str]] = {}
     for name in tree_order(names - shown - parents):
@@ -157,7 +188,8 @@ def _columns(
             shown.add(name)
         else:
             groups.setdefault(group, []).append(name)
-    columns = [Column(path=name) for name in tree_order(shown & set(touched)) + tree_order(shown - set(touched))]
+    parts = (shown & touched, shown - touched - programs, programs)
+    columns = [Column(path=name) for part in parts for name in tree_order(part)]
     return (*columns, *(Column(path=path, members=tuple(groups[path])) for path in tree_order(groups)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from minidocker.lab.stepper.layout import GEOMETRY, picture
+from minidocker.lab.stepper.layout import GEOMETRY, last_mounted, picture
 from minidocker.lab.stepper.shapes import ICONS, detail, outline
 from minidocker.lab.stepper.words import cut, size_text
 from minidocker.trace import INSIDE, Step, Trace
@@ -36,27 +36,30 @@ text{font:12px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var
 .band{fill:var(--panel)}.band.merged{fill:var(--glass)}.band.upper{fill:var(--now);stroke:var(--amber);stroke-width:1.5}
 .line{stroke:var(--green);stroke-width:2.5;fill:none}.dot{fill:var(--green);stroke:var(--bg);stroke-width:1.5}
 .head .box{fill:var(--bg);stroke:var(--line);stroke-width:1.4}.head.served .box{stroke:var(--green);stroke-width:1.8}
-.head.hidden .box{fill:none;stroke:var(--red);stroke-dasharray:4 3}.head.hidden .name{text-decoration:line-through;fill:var(--dim)}
+.head.hidden .box{fill:none;stroke:var(--red);stroke-dasharray:4 3}
+.head.hidden .name{text-decoration:line-through;fill:var(--dim)}
 .head.absent .box,.head.unmounted .box{fill:none;stroke:var(--dim);stroke-dasharray:1.5 3.5}
 .head.served .status{fill:var(--green)}.head.hidden .status{fill:var(--red)}
 .cell{--kind:var(--blue)}.cell.dir{--kind:var(--sky)}.cell.symlink{--kind:var(--pink)}.cell.upper{--kind:var(--orange)}
 .cell.group{--kind:var(--dim)}.cell.whiteout,.cell.opaque{--kind:var(--red)}
 .cell .back{fill:var(--bg)}.cell .box{fill:var(--kind);fill-opacity:.15;stroke:var(--kind);stroke-width:1.6}
 .cell .detail{fill:none;stroke:var(--kind);stroke-width:1.4}.cell.opaque .detail{stroke-width:4}
-.cell.whiteout .box{fill-opacity:0;stroke-dasharray:5 3}.cell.opaque .box{stroke-dasharray:8 3}.cell.group .box{fill-opacity:0}
+.cell.whiteout .box{fill-opacity:0;stroke-dasharray:5 3}.cell.opaque .box{stroke-dasharray:8 3}
+.cell.group .box{fill-opacity:0}
 .cell .icon{fill:none;stroke:var(--kind);stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round}
 .cell.whiteout .word,.cell.opaque .word{fill:var(--kind)}.cell.now .box{stroke-width:3}
-.cell .hatch{fill:none}.cell.hidden .hatch{fill:url(#hatch)}.cell.hidden .pale{opacity:.5}.cell.hidden .box{fill-opacity:0}
+.cell .hatch{fill:none}.cell.hidden .hatch{fill:url(#hatch)}.cell.hidden .pale{opacity:.5}
+.cell.hidden .box{fill-opacity:0}
 #hatch line{stroke:var(--dim);stroke-opacity:.35;stroke-width:2}
 """
 
 
 def to_svg(trace: Trace, index: int | None = None, *, zoom: int = INSIDE, theme: str = "auto", **options: Any) -> str:
-    """Return the picture of a trace at a step (the last one, if none is named) as a document of its own.
+    """Return the picture of a trace at a step (the last mounted one, if none is named) as a document of its own.
 
     ``theme``: light, dark, or auto (as the reader's machine has it). Options are those of the layout's scene.
     """
-    at = len(trace) - 1 if index is None else index
+    at = last_mounted(trace) if index is None else index
     shown = picture(trace, at, zoom=zoom, **options)
     step = trace.steps[at] if at >= 0 else None
     head = _text(EDGE, 25, "command", "$ " + cut(trace.command, 110))
@@ -80,7 +83,8 @@ def _document(width: int, height: int, theme: str, title: str, parts: Iterable[s
     chosen = {"light": f"svg{{{light}}}", "dark": f"svg{{{dark}}}"}
     colours = chosen.get(theme) or f"svg{{{light}}}@media (prefers-color-scheme:dark){{svg{{{dark}}}}}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f' role="img">'
         f"<title>{escape(_drawable(title))}</title><style>{colours}{_STYLE}</style>"
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<line x1="0" y1="0" x2="0" y2="6"/></pattern></defs>'
@@ -100,7 +104,8 @@ def _drawable(text: str) -> str:
 def _picture(shown: Mapping[str, Any], width: int) -> Iterable[str]:
     """Yield the rows, the lines, the cells and the merged view."""
     for row in shown["rows"]:
-        yield f'<rect class="band {row["kind"]}" x="1" y="{row["y"] + 1}" width="{width - 2}" height="{row["height"] - 2}" rx="9"/>'
+        size = f'width="{width - 2}" height="{row["height"] - 2}"'
+        yield f'<rect class="band {row["kind"]}" x="1" y="{row["y"] + 1}" {size} rx="9"/>'
         yield from _row_text(row, compact=shown["compact"])
     heads = [head for head in shown["heads"] if head["column"] < MOST_COLUMNS]
     cells = [cell for cell in shown["cells"] if cell["column"] < MOST_COLUMNS]
@@ -158,18 +163,17 @@ def _cell(shown: Mapping[str, Any], cell: Mapping[str, Any]) -> Iterable[str]:
     yield f'<g class={quoteattr(" ".join(classes))} transform="{place}"><path class="back" d="{shape}"/>'
     yield f'<path class="hatch" d="{shape}"/><g class="pale"><path class="box" d="{shape}"/>'
     yield f'<path class="detail" d="{detail(cell["shape"], w, h)}"/>'
-    yield f'<path class="icon" d="{ICONS[cell["shape"]]}" transform="translate(9 {5 if compact else 6.5}) scale(.875)"/>'
+    where = f"translate(9 {5 if compact else 6.5}) scale(.875)"
+    yield f'<path class="icon" d="{ICONS[cell["shape"]]}" transform="{where}"/>'
     yield _text(26, 16 if compact else 18, "word", cell["word"])
     yield ("" if compact else _text(9, 34, "note", cell["note"])) + "</g></g>"
 
 
 def _words(shown: Mapping[str, Any], step: Step | None, y: int, left_out: int, width: int) -> Iterable[str]:
     """Yield the line of bytes, the step's call, and the sentence why."""
-    told = shown["bytes"]
-    line = (
-        f"{size_text(told['writable'])} in the writable layer  ·  {size_text(told['image'])} image, shared and unchanged"
-        f"  ·  {size_text(told['hidden'])} hidden but kept"
-    )
+    told = {name: size_text(size) for name, size in shown["bytes"].items()}
+    line = f"{told['writable']} in the writable layer  ·  {told['image']} image, shared and unchanged"
+    line += f"  ·  {told['hidden']} hidden but kept"
     more = f"  ·  {left_out} more columns" if left_out else ""
     letters = width // 8
     yield _text(EDGE + 14, y + 14, "dim", line + more)

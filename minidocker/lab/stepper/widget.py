@@ -27,9 +27,9 @@ class Stepper(anywidget.AnyWidget):
     index = traitlets.Int(-1, help="The current step; -1 is before the first.").tag(sync=True)
     zoom = traitlets.Int(INSIDE, min=0, max=INSIDE, help="How deep to look: 0 docker … 3 kernel.").tag(sync=True)
     locked = traitlets.Bool(False, help="Whether an answer is still awaited.").tag(sync=True)
-    comparison: Any = traitlets.Dict(default_value=None, allow_none=True, help='{"equal", "step", "says"} or None.').tag(
-        sync=True
-    )
+    comparison: Any = traitlets.Dict(
+        default_value=None, allow_none=True, help='{"equal", "step", "says"} or None.'
+    ).tag(sync=True)
 
     def __init__(
         self,
@@ -47,29 +47,30 @@ class Stepper(anywidget.AnyWidget):
         super().__init__(index=index, zoom=zoom, locked=locked, **shown)
 
     def unlock(self, trace: Trace | None = None, comparison: dict[str, Any] | None = None) -> None:
-        """Reveal the trace: an answer has been given. What ran only after that is given here."""
-        if trace is not None:
-            self._kept, self._kept_comparison = trace, comparison
+        """Reveal the trace: an answer has been given. A trace that has only been made since may be brought along."""
+        self._kept = trace or self._kept
+        self._kept_comparison = comparison or self._kept_comparison
         with self.hold_sync():
             self.trace = self._kept.to_json()
             self.comparison = self._kept_comparison
             self.locked = False
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the widget, and for readers without one a picture of the last step that survives untrusted notebooks."""
+        """Return the widget, and for readers without one a picture that survives untrusted notebooks."""
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         return {**data, "text/html": fallback(self._kept, locked=self.locked)}, metadata
 
 
 def fallback(trace: Trace, *, locked: bool = False) -> str:
-    """Return HTML without scripts: a summary that unfolds to the picture of the last step, as an image."""
+    """Return HTML without scripts: a summary that unfolds to a picture of the last state."""
     if locked:
         return "<p><b>Predict first.</b> The steps appear once you have answered.</p>"
     picture = base64.b64encode(to_svg(trace).encode()).decode()
     command = html.escape(trace.command)
     return (
-        f"<details open><summary><code>$ {command}</code> · {len(trace)} steps, the last one shown; "
-        f'run the cell to step</summary><img alt="The layers after {command}" src="data:image/svg+xml;base64,{picture}">'
+        f"<details open><summary><code>$ {command}</code> · {len(trace)} steps; "
+        f'run the cell to step</summary><img alt="The layers after {command}" '
+        f'src="data:image/svg+xml;base64,{picture}">'
         "</details>"
     )

@@ -1,4 +1,4 @@
-"""Words: how the layer-stack picture names what it shows: sizes, modes, marks, cut names. ``words.js`` says the same."""
+"""Words: how the picture names what it shows: sizes, modes, marks, cut names. ``js/words.js`` says the same."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -45,13 +45,17 @@ def made_by(created_by: str) -> str:
     return created_by.replace("# buildkit", "").strip()
 
 
-def cell_words(entry: Mapping[str, Any], *, upper: bool) -> tuple[str, str, str]:
-    """Return the shape of an entry's cell, the word on it, and the note below the word."""
+def cell_words(entry: Mapping[str, Any], *, upper: bool, copied: bool = False) -> tuple[str, str, str]:
+    """Return the shape of an entry's cell, the word on it, and the note below the word.
+
+    ``copied``: the entry is known to have been copied up, though Linux left no mark of that on it.
+    """
     kind = entry["kind"]
+    copied = copied or bool(entry.get("origin"))
     if kind == "dir":
-        return _directory_words(entry, upper=upper)
+        return _directory_words(entry, upper=upper, copied=copied)
     if kind == "file":
-        return _file_words(entry, upper=upper)
+        return _file_words(entry, upper=upper, copied=copied)
     if kind == "whiteout":
         return "whiteout", "whiteout", "hides below"
     if kind == "symlink":
@@ -61,14 +65,14 @@ def cell_words(entry: Mapping[str, Any], *, upper: bool) -> tuple[str, str, str]
     return "device", kind, mode_text(entry)
 
 
-def _file_words(entry: Mapping[str, Any], *, upper: bool) -> tuple[str, str, str]:
+def _file_words(entry: Mapping[str, Any], *, upper: bool, copied: bool) -> tuple[str, str, str]:
     size, mode = size_text(entry.get("size", 0)), mode_text(entry)
     if not upper:
         return "file", size, mode
-    return ("copied", "copied up", f"{size} {mode}") if entry.get("origin") else ("new", "new", f"{size} {mode}")
+    return ("copied", "copied up", f"{size} {mode}") if copied else ("new", "new", f"{size} {mode}")
 
 
-def _directory_words(entry: Mapping[str, Any], *, upper: bool) -> tuple[str, str, str]:
+def _directory_words(entry: Mapping[str, Any], *, upper: bool, copied: bool) -> tuple[str, str, str]:
     mode = f"dir {mode_text(entry)}"
     if entry.get("opaque"):
         return "opaque", "opaque", mode
@@ -76,4 +80,4 @@ def _directory_words(entry: Mapping[str, Any], *, upper: bool) -> tuple[str, str
         return "redirect", "moved", "was " + str(entry["redirect"])
     if not upper:
         return "dir", "dir", mode_text(entry)
-    return ("copied-dir", "copied up", mode) if entry.get("origin") else ("new-dir", "new dir", mode)
+    return ("copied-dir", "copied up", mode) if copied else ("new-dir", "new dir", mode)

@@ -1,6 +1,6 @@
 """sh: the shell. Its rooms, in the order of a command's way through it:
 
-``lexer`` → ``parser`` → (``syntax``) → ``run`` → ``expand`` (``pattern``, ``arithmetic``) → ``redirect`` → ``builtins``.
+``lexer`` → ``parser`` (``syntax``) → ``run`` → ``expand`` (``pattern``, ``arithmetic``) → ``redirect`` → ``builtins``.
 
 It follows POSIX.1-2017 (XCU 2) and, where that leaves a choice, busybox's ash. What ash has beyond (job control,
 aliases, arrays, line editing) is not there, and is refused as an unknown command or a syntax error.

@@ -4,15 +4,19 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
-_TOKEN: Final = re.compile(
+_LEXEME: Final = re.compile(
     r"\s*(0[xX][0-9a-fA-F]+|[0-9]+|[A-Za-z_]\w*|<<=|>>=|\+\+|--|\*\*|&&|\|\||[-+*/%&|^<>=!]=|<<|>>|[-+*/%&|^<>=!~?:(),])"
 )
 _LEVELS: Final = (
-    ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<=", ">=", "<", ">"), ("<<", ">>"), ("+", "-"), ("*", "/", "%"),
+    ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<=", ">=", "<", ">"), ("<<", ">>"), ("+", "-"),
+    ("*", "/", "%"),
 )  # fmt: skip
 
 
-class ArithmeticFailure(Exception):  # noqa: N818  ash words it, the shell prints it
+SYNTAX: Final = "arithmetic syntax error"
+
+
+class ArithmeticFailure(Exception):
     """The expression is none, or divides by zero; the text is ash's."""
 
 
@@ -33,10 +37,15 @@ def wrap(value: int) -> int:
 
 def _divide(left: int, right: int) -> int:
     if right == 0:
-        message = "divide by zero"
-        raise ArithmeticFailure(message)
+        raise ArithmeticFailure("divide by zero")
     quotient = abs(left) // abs(right)
     return quotient if (left < 0) == (right < 0) else -quotient
+
+
+def _power(base: int, exponent: int) -> int:
+    if exponent < 0:
+        raise ArithmeticFailure("exponent less than 0")
+    return pow(base, exponent, 1 << 64)
 
 
 OPERATIONS: Final[dict[str, Callable[[int, int], int]]] = {
@@ -44,7 +53,7 @@ OPERATIONS: Final[dict[str, Callable[[int, int], int]]] = {
     "==": lambda a, b: int(a == b), "!=": lambda a, b: int(a != b), "<=": lambda a, b: int(a <= b),
     ">=": lambda a, b: int(a >= b), "<": lambda a, b: int(a < b), ">": lambda a, b: int(a > b),
     "<<": lambda a, b: a << (b & 63), ">>": lambda a, b: a >> (b & 63),
-    "/": _divide, "%": lambda a, b: a - b * _divide(a, b), "**": lambda a, b: a**b,
+    "/": _divide, "%": lambda a, b: a - b * _divide(a, b), "**": _power,
 }  # fmt: skip
 
 
@@ -59,42 +68,38 @@ class _Expression:
     def __init__(self, text: str, variables: Variables) -> None:
         self.variables = variables
         self.live = True
-        self.tokens = self._tokens(text.strip())
+        self.lexemes = self._lexemes(text.strip())
         self.position = 0
 
-    def _tokens(self, text: str) -> list[str]:
-        tokens, position = [], 0
+    def _lexemes(self, text: str) -> list[str]:
+        lexemes, position = [], 0
         while position < len(text):
-            match = _TOKEN.match(text, position)
-            if not match:
-                self._fail()
-            tokens.append(match[1])
+            match = _LEXEME.match(text, position)
+            if match is None:
+                raise ArithmeticFailure(SYNTAX)
+            lexemes.append(match[1])
             position = match.end()
-        return tokens
-
-    def _fail(self) -> None:
-        message = "arithmetic syntax error"
-        raise ArithmeticFailure(message)
+        return lexemes
 
     def peek(self, ahead: int = 0) -> str:
         index = self.position + ahead
-        return self.tokens[index] if index < len(self.tokens) else ""
+        return self.lexemes[index] if index < len(self.lexemes) else ""
 
     def take(self) -> str:
-        token = self.peek()
+        lexeme = self.peek()
         self.position += 1
-        return token
+        return lexeme
 
-    def expect(self, token: str) -> None:
-        if self.take() != token:
-            self._fail()
+    def expect(self, lexeme: str) -> None:
+        if self.take() != lexeme:
+            raise ArithmeticFailure(SYNTAX)
 
     def whole(self) -> int:
-        if not self.tokens:
+        if not self.lexemes:
             return 0
         value = self.comma()
         if self.peek():
-            self._fail()
+            raise ArithmeticFailure(SYNTAX)
         return value
 
     def comma(self) -> int:
@@ -161,38 +166,37 @@ class _Expression:
         return wrap(OPERATIONS["**"](base, self.power()))
 
     def unary(self) -> int:
-        token = self.peek()
-        if token in ("++", "--") and re.match(r"[A-Za-z_]", self.peek(1)):
+        lexeme = self.peek()
+        if lexeme in ("++", "--") and re.match(r"[A-Za-z_]", self.peek(1)):
             self.take()
             name = self.take()
-            return self.store(name, self.variable(name) + (1 if token == "++" else -1))
-        if token in ("-", "+", "!", "~", "++", "--"):
+            return self.store(name, self.variable(name) + (1 if lexeme == "++" else -1))
+        if lexeme in ("-", "+", "!", "~", "++", "--"):
             self.take()
             value = self.unary()
-            return {"-": -value, "+": value, "!": int(not value), "~": ~value, "++": value, "--": value}[token]
+            return {"-": -value, "+": value, "!": int(not value), "~": ~value, "++": value, "--": value}[lexeme]
         return self.primary()
 
     def primary(self) -> int:
-        token = self.take()
-        if token == "(":
+        lexeme = self.take()
+        if lexeme == "(":
             value = self.comma()
             self.expect(")")
             return value
-        if re.match(r"[A-Za-z_]", token):
-            value = self.variable(token)
+        if re.match(r"[A-Za-z_]", lexeme):
+            value = self.variable(lexeme)
             if self.peek() in ("++", "--"):
-                self.store(token, value + (1 if self.take() == "++" else -1))
+                self.store(lexeme, value + (1 if self.take() == "++" else -1))
             return value
-        return self.number(token)
+        return self.number(lexeme)
 
-    def number(self, token: str) -> int:
+    def number(self, lexeme: str) -> int:
         try:
-            if token.lower().startswith("0x"):
-                return wrap(int(token, 16))
-            return wrap(int(token, 8 if token.startswith("0") and len(token) > 1 else 10))
+            if lexeme.lower().startswith("0x"):
+                return wrap(int(lexeme, 16))
+            return wrap(int(lexeme, 8 if lexeme.startswith("0") and len(lexeme) > 1 else 10))
         except ValueError:
-            self._fail()
-            raise
+            raise ArithmeticFailure(SYNTAX) from None
 
     def variable(self, name: str) -> int:
         value = (self.variables.get(name) or "").strip()

@@ -13,10 +13,10 @@ from minidocker.programs import stdio
 from minidocker.programs import test as test_program
 from minidocker.programs.file_mode import UnknownMode, change_mode, symbolic_umask
 from minidocker.programs.sh import expand
-from minidocker.programs.sh.expand import Piece
 from minidocker.programs.sh.failure import Break, Continue, Exit, Return, ShellFailure
 from minidocker.programs.sh.lexer import NAME
 from minidocker.programs.sh.parser import RESERVED
+from minidocker.programs.sh.read import read_line, share_out
 from minidocker.programs.sh.variables import OPTIONS
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ async def echo(shell: "Shell", words: list[str], tested: bool) -> int:
 
 async def printf(shell: "Shell", words: list[str], tested: bool) -> int:
     """Print by a format."""
+    if len(words) == 1:
+        await stdio.complain(shell.k, f"{shell.name}: usage: printf FORMAT [ARGUMENT...]")
+        return 2
     return await printf_program.run(shell.k, shell.name, words[1:])
 
 
@@ -85,7 +88,9 @@ async def test(shell: "Shell", words: list[str], tested: bool) -> int:
 async def kill(shell: "Shell", words: list[str], tested: bool) -> int:
     """Send signals; ``%`` and ``%%`` name the last background child."""
     last = str(shell.last_background)
-    return await kill_program.run(shell.k, shell.name, [last if word in ("%", "%%", "%1") else word for word in words[1:]])
+    return await kill_program.run(
+        shell.k, shell.name, [last if word in ("%", "%%", "%1") else word for word in words[1:]]
+    )
 
 
 # leaving
@@ -261,7 +266,11 @@ async def umask(shell: "Shell", words: list[str], tested: bool) -> int:
     new = mask
     if operands:
         try:
-            new = int(operands[0], 8) if operands[0].isdigit() else 0o777 & ~change_mode(operands[0], 0o777 & ~mask, mask=0)
+            new = (
+                int(operands[0], 8)
+                if operands[0].isdigit()
+                else 0o777 & ~change_mode(operands[0], 0o777 & ~mask, mask=0)
+            )
         except (UnknownMode, ValueError):
             await shell.k.umask(mask)
             raise ShellFailure(f"illegal mode: {operands[0]}") from None
@@ -384,70 +393,17 @@ def _set_option(shell: "Shell", letter: str, words: list[str], *, on: bool) -> N
 
 
 async def read(shell: "Shell", words: list[str], tested: bool) -> int:
-    """Read a line, a byte at a time so that no other's input is taken, into variables."""
+    """Read a line into variables; 1 at the end of the input."""
     letters, names = options(words, "rsp")
     if "p" in letters and names:
         await stdio.write_all(shell.k, stdio.STDERR, stdio.to_bytes(names.pop(0)))
     for name in names:
         check_name(name)
-    pieces, ended = await _read_line(shell, raw="r" in letters)
+    characters, ended = await read_line(shell.k, raw="r" in letters)
     ifs = shell.get("IFS")
-    _distribute(shell, names or ["REPLY"], pieces, expand.IFS if ifs is None else ifs)
+    for name, value in share_out(names or ["REPLY"], characters, expand.IFS if ifs is None else ifs).items():
+        shell.assign(name, value)
     return int(not ended)
-
-
-async def _read_line(shell: "Shell", *, raw: bool) -> tuple[list[tuple[str, bool]], bool]:
-    """Return a line's characters, each with whether it was escaped, and whether there was an end of line."""
-    characters: list[tuple[bytes, bool]] = []
-    escaped = ended = False
-    while byte := await shell.k.read(stdio.STDIN, 1):
-        if byte == b"\n" and not escaped:
-            ended = True
-            break
-        if byte == b"\\" and not escaped and not raw:
-            escaped = True
-            continue
-        if byte != b"\n":
-            characters.append((byte, escaped))
-        escaped = False
-    return [(stdio.to_text(byte), mark) for byte, mark in _join_utf8(characters)], ended
-
-
-def _join_utf8(characters: list[tuple[bytes, bool]]) -> list[tuple[bytes, bool]]:
-    joined: list[tuple[bytes, bool]] = []
-    for byte, mark in characters:
-        if joined and 0x80 <= byte[0] < 0xC0 and joined[-1][0][0] >= 0xC0:
-            joined[-1] = joined[-1][0] + byte, mark
-        else:
-            joined.append((byte, mark))
-    return joined
-
-
-def _distribute(shell: "Shell", names: list[str], characters: list[tuple[str, bool]], ifs: str) -> None:
-    """Split a line at IFS into variables; the last one takes all that is left."""
-    white = "".join(char for char in ifs if char in expand.IFS)
-    position = _skip(characters, 0, white)
-    for name in names[:-1]:
-        start = position
-        while position < len(characters) and (characters[position][1] or characters[position][0] not in ifs):
-            position += 1
-        shell.assign(name, "".join(char for char, _ in characters[start:position]))
-        position = _skip(characters, position, white)
-        if position < len(characters) and not characters[position][1] and characters[position][0] in ifs:
-            position = _skip(characters, position + 1, white)
-    rest = characters[position:]
-    while rest and not rest[-1][1] and rest[-1][0] in white:
-        rest.pop()
-    whole = [Piece(char, quoted=mark, split=not mark) for char, mark in rest]
-    if len(expand.split(whole, ifs)) == 1 and rest and not rest[-1][1] and rest[-1][0] in ifs:
-        rest.pop()
-    shell.assign(names[-1], "".join(char for char, _ in rest))
-
-
-def _skip(characters: list[tuple[str, bool]], position: int, white: str) -> int:
-    while position < len(characters) and not characters[position][1] and characters[position][0] in white:
-        position += 1
-    return position
 
 
 async def getopts(shell: "Shell", words: list[str], tested: bool) -> int:
@@ -463,7 +419,11 @@ async def getopts(shell: "Shell", words: list[str], tested: bool) -> int:
         return 1
     inside = inside or 1
     letter, rest = word[inside], word[inside + 1 :]
-    takes = letter in known.lstrip(":") and letter != ":" and known[known.index(letter, 1 if known[0] == ":" else 0) + 1 :][:1] == ":"
+    takes = (
+        letter in known.lstrip(":")
+        and letter != ":"
+        and known[known.index(letter, 1 if known[0] == ":" else 0) + 1 :][:1] == ":"
+    )
     shell.option_inside = inside + 1 if rest and not takes else 0
     index += not shell.option_inside
     value: str | None = ""
@@ -536,7 +496,9 @@ async def trap(shell: "Shell", words: list[str], tested: bool) -> int:
     """Say what to do when a signal comes: run an action, nothing (``''``), or the default again (``-``)."""
     operands = words[2:] if words[1:2] == ["--"] else words[1:]
     if not operands:
-        lines = "".join(f"trap -- {_quoted(action)} {name}\n" for name, action in sorted(shell.traps.items(), key=_order))
+        lines = "".join(
+            f"trap -- {_quoted(action)} {name}\n" for name, action in sorted(shell.traps.items(), key=_order)
+        )
         await stdio.write_all(shell.k, stdio.STDOUT, stdio.to_bytes(lines))
         return 0
     action: str | None = operands.pop(0) if len(operands) > 1 else None
@@ -589,6 +551,7 @@ SPECIAL: Final[dict[str, Builtin]] = {
     "trap": trap, "unset": unset, "local": local,
 }  # fmt: skip
 BUILTINS: Final[dict[str, Builtin]] = SPECIAL | {
-    "[": test, "cd": cd, "command": command, "echo": echo, "false": false, "getopts": getopts, "jobs": jobs, "kill": kill,
-    "printf": printf, "pwd": pwd, "read": read, "test": test, "true": true, "type": type_, "umask": umask, "wait": wait,
+    "[": test, "cd": cd, "command": command, "echo": echo, "false": false, "getopts": getopts, "jobs": jobs,
+    "kill": kill, "printf": printf, "pwd": pwd, "read": read, "test": test, "true": true, "type": type_, "umask": umask,
+    "wait": wait,
 }  # fmt: skip

@@ -150,7 +150,7 @@ async def _part(shell: "Shell", part: Part) -> Field:
     return [_value(value, part.quoted)]
 
 
-def _value(value: str, quoted: bool) -> Piece:  # noqa: FBT001  a property of the part it stands for
+def _value(value: str, quoted: bool) -> Piece:
     return Piece(value, quoted, split=not quoted)
 
 
@@ -195,7 +195,9 @@ async def _alternative(shell: "Shell", part: Parameter, kind: str) -> Field:
     """Return what stands in for a parameter: ``word`` of ``${name-word}``, ``=``, ``?`` and ``+``."""
     if kind in "-+":
         inside = await pieces(shell, part.word) or [Piece("")] * part.quoted
-        return [Piece(p.text, p.quoted or part.quoted, split=not (p.quoted or part.quoted), ends=p.ends) for p in inside]
+        return [
+            Piece(p.text, p.quoted or part.quoted, split=not (p.quoted or part.quoted), ends=p.ends) for p in inside
+        ]
     value = await text(shell, part.word)
     if kind == "?":
         empty = "parameter null or not set" if part.operator == ":?" else "parameter not set"

@@ -1,7 +1,7 @@
 """What ends a command early: errors of the shell's own, and the jumps of exit, return, break and continue."""
 
 
-class ShellFailure(Exception):  # noqa: N818  a refusal in the shell's words, printed and turned into a status
+class ShellFailure(Exception):
     """An error that the shell prints; it ends a script (XCU 2.8.1) unless what failed was an ordinary builtin."""
 
     def __init__(self, text: str, status: int = 2) -> None:
@@ -15,7 +15,7 @@ class RedirectionFailure(ShellFailure):
     """A redirection could not be done: the command is not run, and its status is 1."""
 
 
-class Jump(Exception):  # noqa: N818  no errors: these are the shell's control flow
+class Jump(Exception):
     """Leave commands that are being run."""
 
 

@@ -1,4 +1,4 @@
-"""From characters to tokens and words: quoting, expansions, comments, here-documents (POSIX.1-2017, XCU 2.2, 2.3, 2.6)."""
+"""From characters to tokens and words: quoting, expansions, comments, here-documents (XCU 2.2, 2.3, 2.6)."""
 
 import re
 from collections.abc import Callable

@@ -40,9 +40,10 @@ class Parser:
 
     def __init__(self, text: str, *, line: int = 1, final: bool = True) -> None:
         """Start at the beginning of a text."""
-        self._start(Lexer(text, line=line, final=final))
+        self.start(Lexer(text, line=line, final=final))
 
-    def _start(self, lexer: Lexer) -> None:
+    def start(self, lexer: Lexer) -> None:
+        """Go on with a lexer, from where it is."""
         self.lexer = lexer
         lexer.parse_substitution = _parse_substitution
         self._token: Token | None = None
@@ -83,8 +84,7 @@ class Parser:
         if token.kind in ("end", "newline"):
             kind = Incomplete if token.kind == "end" else ShellSyntaxError
             raise kind(f"unexpected {token.text}{hint}", token.line)
-        word = "word" if token.kind == "word" and not self.reserved() else ""
-        shown = f'"{token.text}"' if not word else word
+        shown = "word" if token.kind == "word" and not self.reserved() else f'"{token.text}"'
         raise ShellSyntaxError(f"unexpected {shown}{hint}", token.line)
 
     def skip_newlines(self) -> None:
@@ -350,10 +350,9 @@ def _parse_substitution(lexer: Lexer) -> Command | None:
     parser = Parser("")
     pending, lexer.here_documents = lexer.here_documents, []
     final, lexer.final = lexer.final, True
-    parser._start(lexer)
+    parser.start(lexer)
     parser.skip_newlines()
     command = None if parser.at_operator(")") else parser.body(")")
     parser.expect(")")
     lexer.here_documents, lexer.final = pending, final
     return command
-

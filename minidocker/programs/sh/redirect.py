@@ -39,8 +39,8 @@ async def redirect(shell: "Shell", redirects: tuple[Redirect, ...], saved: list[
 
 async def restore(shell: "Shell", saved: list[tuple[int, int]]) -> None:
     """Undo redirections, the last one first."""
-    for fd, copy in reversed(saved):
-        copy = shell.saved.pop((fd, copy), copy)
+    for fd, first_copy in reversed(saved):
+        copy = shell.saved.pop((fd, first_copy), first_copy)
         if copy < 0:
             await _close(shell.k, fd)
         else:

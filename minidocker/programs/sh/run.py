@@ -1,12 +1,15 @@
 """Running commands: each kind of syntax has its method; children are clones (POSIX.1-2017, XCU 2.9)."""
 
+# ruff: noqa: ARG002  each method of a kind of command has the same signature, whatever of it matters to that kind
+
 import errno
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from minidocker.linux import O_RDONLY, SIG_DFL, SIG_IGN, SIGINT, SIGNALS, SIGPIPE, SIGQUIT, S_IFMT, S_IFREG, exit_status
+from minidocker.linux import O_RDONLY, S_IFMT, S_IFREG, SIG_DFL, SIG_IGN, SIGINT, SIGNALS, SIGPIPE, SIGQUIT, exit_status
 from minidocker.programs import stdio
+from minidocker.programs.launch import DEFAULT_PATH
 from minidocker.programs.sh import builtins, expand, pattern, redirect
 from minidocker.programs.sh.failure import Break, Continue, Exit, Jump, RedirectionFailure, Return, ShellFailure
 from minidocker.programs.sh.parser import Parser
@@ -32,7 +35,6 @@ from minidocker.programs.sh.variables import Variables
 from minidocker.programs.signal_names import DESCRIPTIONS
 from minidocker.system import System
 
-DEFAULT_PATH: Final = "/sbin:/usr/sbin:/bin:/usr/bin"
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 
@@ -363,9 +365,7 @@ class Shell(Variables):
         finally:
             await redirect.restore(self, saved)
 
-    async def _inside(
-        self, command: Simple, words: list[str], assignments: list[tuple[str, str]], tested: bool
-    ) -> int:
+    async def _inside(self, command: Simple, words: list[str], assignments: list[tuple[str, str]], tested: bool) -> int:
         """Run a function or an ordinary builtin in the shell itself; assignments hold as long as it runs."""
         before = {name: (self.values.get(name), name in self.exported) for name, _ in assignments}
         saved: list[tuple[int, int]] = []

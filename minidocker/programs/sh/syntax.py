@@ -14,7 +14,7 @@ class ShellSyntaxError(Exception):
         self.line = line
 
 
-class Incomplete(ShellSyntaxError):  # noqa: N818  more input may cure it, so it is a state rather than an error
+class Incomplete(ShellSyntaxError):
     """The text ended in the middle of a command: an error only if there is no more to come."""
 
 
@@ -28,7 +28,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``$name``, or ``${name OPERATOR word}``: ``:-``, ``#``, ``%%`` …; the operator ``length`` is ``${#name}``, ``bad`` is none."""
+    """``$name``, or ``${name OPERATOR word}``: ``:-``, ``#``, ``%%`` …; ``length`` is ``${#name}``, ``bad`` none."""
 
     name: str
     operator: str = ""

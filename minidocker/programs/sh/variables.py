@@ -7,8 +7,8 @@ from minidocker.programs.sh.lexer import NAME
 
 #: Options by their letter, and the names that ``set -o`` has for them.
 OPTIONS: Final = {
-    "a": "allexport", "b": "notify", "C": "noclobber", "e": "errexit", "f": "noglob", "i": "interactive", "m": "monitor",
-    "n": "noexec", "s": "stdin", "u": "nounset", "v": "verbose", "x": "xtrace",
+    "a": "allexport", "b": "notify", "C": "noclobber", "e": "errexit", "f": "noglob", "i": "interactive",
+    "m": "monitor", "n": "noexec", "s": "stdin", "u": "nounset", "v": "verbose", "x": "xtrace",
 }  # fmt: skip
 
 

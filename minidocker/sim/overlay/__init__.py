@@ -2,8 +2,3 @@
 
 One file a phenomenon; start with ``lookup.py`` (what a name leads to) and ``copy_up.py`` (the first write).
 """
-
-from minidocker.sim.mount import register
-from minidocker.sim.overlay.superblock import mount_overlay
-
-register("overlay", mount_overlay)

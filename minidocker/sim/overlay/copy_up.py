@@ -39,9 +39,9 @@ def _copy_up_one(overlay: "Overlay", dentry: "Dentry", *, truncate: bool) -> Non
     assert parent is not None
     original = inode.real
     upper = parent.child(dentry.name)
-    if upper.inode is not None:
-        fail(errno.EEXIST)
     set_impure(overlay, parent)
+    if upper.inode is not None:
+        upper = _replace(upper, original)
     size = 0 if truncate or original.kind != S_IFREG else original.size
     target = original.readlink(inode.real_dentry) if original.is_link else ""
     _in(parent).make(upper, original.mode, ROOT, rdev=original.rdev, target=target)
@@ -56,6 +56,21 @@ def _copy_up_one(overlay: "Overlay", dentry: "Dentry", *, truncate: bool) -> Non
     inode.real = upper.inode
     inode.merges = True
     overlay.tell("copy_up", dentry, size)
+
+
+def _replace(taken: "Dentry", original: "Inode") -> "Dentry":
+    """Make room for the copy of a file whose name was removed, and which somebody still has open.
+
+    The name is taken, by a whiteout at least. A regular file is linked in and so refused (EEXIST); all else is renamed
+    to its place, over what is there: it comes back, whiteout or not.
+    """
+    if original.kind == S_IFREG:
+        fail(errno.EEXIST)
+    if original.is_dir != _in(taken).is_dir:
+        fail(errno.ENOTDIR if original.is_dir else errno.EISDIR)
+    directory = taken.parent
+    _in(directory).rmdir(taken) if original.is_dir else _in(directory).unlink(taken)
+    return directory.child(taken.name)
 
 
 def _copy_data(original: "Inode", upper: "Dentry", size: int) -> None:

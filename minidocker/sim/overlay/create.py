@@ -57,6 +57,7 @@ def make(overlay: "Overlay", dentry: "Dentry", mode: int, creds: "Credentials", 
         assert isinstance(parent, OverlayInode)
         if over_whiteout or (parent.is_merged and overlay.settings.redirects):
             set_opaque(overlay, dentry, place)
+            overlay.tell("opaque", dentry)
     dentry.instantiate(get_inode(overlay, place, (), None))
 
 

@@ -12,6 +12,8 @@ from minidocker.sim.inode import Change, Inode
 from minidocker.sim.regular import open_inode
 
 if TYPE_CHECKING:
+    from weakref import ref
+
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.dentry import Dentry
     from minidocker.sim.mount import Mount
@@ -32,7 +34,7 @@ class OverlayInode(Inode):
     make it up, topmost first: of a file at most one, which after the copy-up is its origin.
     """
 
-    __slots__ = ("const_ino", "lower", "merges", "real", "redirect", "upper")
+    __slots__ = ("alias", "const_ino", "lower", "merges", "real", "redirect", "upper")
 
     superblock: "Overlay"
 
@@ -56,6 +58,7 @@ class OverlayInode(Inode):
         self.const_ino = const_ino
         self.merges = not shows_whiteouts
         self.redirect: str | None = None
+        self.alias: ref[Dentry] | None = None
         real = upper.inode if upper is not None else lower[0][1].inode
         assert real is not None
         self.real: Inode = real
@@ -117,7 +120,7 @@ class OverlayInode(Inode):
 
     def names(self, dentry: "Dentry") -> list[str]:
         """Return the names in this directory."""
-        return readdir.names(self)
+        return readdir.names(self, dentry)
 
     def make(self, dentry: "Dentry", mode: int, creds: "Credentials", *, rdev: int = 0, target: str = "") -> None:
         """Make an inode in the upper layer; EPERM for what would be a whiteout."""
@@ -192,4 +195,3 @@ class OverlayInode(Inode):
 
 # The phenomena have an OverlayInode to work on, so they can be imported only now.
 from minidocker.sim.overlay import copy_up, create, inode_numbers, lookup, readdir, remove, rename, xattr  # noqa: E402
-

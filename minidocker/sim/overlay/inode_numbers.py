@@ -38,20 +38,20 @@ def stat(inode: "OverlayInode") -> Stat:
     return replace(found, **changes)
 
 
-def _shows_origin(inode: "OverlayInode", *, is_dir: bool) -> bool:
+def shows_origin(inode: "OverlayInode", *, is_dir: bool) -> bool:
     """A lower hard link that was copied up is another file now, and has the copy's number."""
     return inode.has_origin and (is_dir or _inode(inode.lower[0][1]).nlink == 1)
 
 
 def _origin(inode: "OverlayInode", *, is_dir: bool) -> int | None:
-    if not _shows_origin(inode, is_dir=is_dir):
+    if not shows_origin(inode, is_dir=is_dir):
         return None
     lower = inode.lower[0][1]
     return _inode(lower).stat(lower).st_ino
 
 
 def _device(inode: "OverlayInode") -> int:
-    if inode.upper is None or _shows_origin(inode, is_dir=False):
+    if inode.upper is None or shows_origin(inode, is_dir=False):
         return inode.lower[0][0].device
     return inode.superblock.upper_device
 

@@ -7,6 +7,7 @@ whiteout ends it with nothing, or with what was found above it.
 import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from minidocker.linux import NAME_MAX, S_IFREG, fail
 from minidocker.sim.overlay.inode import Lower, OverlayInode
@@ -45,6 +46,11 @@ class Search:
                 break
             here = self._step(here, name, "".join(f"/{later}" for later in names[number:]))
         return here
+
+    def check_allowed(self) -> None:
+        """Refuse a file without data, and a redirect where those are not followed (EPERM)."""
+        if self.metacopy or (self.redirect is not None and not self.overlay.settings.follows):
+            fail(errno.EPERM)
 
     def _step(self, directory: "Dentry", name: str, rest: str) -> "Dentry | None":
         """Look one name up in one layer; ``rest`` is what follows it in an absolute path."""
@@ -101,8 +107,9 @@ class Search:
 
 def lookup(overlay: "Overlay", parent: OverlayInode, dentry: "Dentry") -> None:
     """Search for a name in the layers of its directory, and keep the answer in the dentry cache."""
-    search = Search(overlay, dentry.name)
+    search = Search(overlay, dentry.name, last=not overlay.settings.follows and not parent.lower)
     upper = search.look(parent.upper) if parent.upper is not None else None
+    search.check_allowed()
     upper_redirect, upper_opaque = search.redirect, search.opaque
     origin = None
     if upper is not None and not search.is_dir:
@@ -110,8 +117,6 @@ def lookup(overlay: "Overlay", parent: OverlayInode, dentry: "Dentry") -> None:
     stack = _root_stack(overlay) if search.path.startswith("/") else parent.lower
     if not search.stop:
         _look_below(search, stack, dentry, upper)
-    if search.metacopy:
-        fail(errno.EPERM)
     lower = tuple(search.found)
     if not lower and origin is not None:
         layers = [layer for layer in overlay.lowers if layer.root.superblock is origin.superblock]
@@ -120,6 +125,7 @@ def lookup(overlay: "Overlay", parent: OverlayInode, dentry: "Dentry") -> None:
         dentry.extra |= OPAQUE
     if upper is not None or lower:
         dentry.inode = get_inode(overlay, upper, lower, upper_redirect)
+        _take_alias(dentry.inode, dentry)
     dentry.cache()
 
 
@@ -145,8 +151,7 @@ def _look_below(search: Search, stack: tuple[Lower, ...], dentry: "Dentry", uppe
         if upper is not None and not search.found and search.is_dir:
             _fix_origin(overlay, dentry, upper, found)
         search.found.append((layer, found))
-        if search.redirect is not None and not follows:
-            fail(errno.EPERM)
+        search.check_allowed()
         if search.stop:
             break
         if search.redirect is not None and search.redirect.startswith("/") and not from_root:
@@ -165,7 +170,19 @@ def _fix_origin(overlay: "Overlay", dentry: "Dentry", upper: "Dentry", lower: "D
             set_impure(overlay, parent.upper)
 
 
-def get_inode(overlay: "Overlay", upper: "Dentry | None", lower: tuple[Lower, ...], redirect: str | None) -> OverlayInode:
+def _take_alias(inode: OverlayInode, dentry: "Dentry") -> None:
+    """A directory has one dentry: found at another place (by a redirect), it leaves the old one (d_splice_alias)."""
+    if not inode.is_dir:
+        return
+    before = inode.alias() if inode.alias is not None else None
+    if before is not None and before is not dentry and before.inode is inode:
+        before.drop()
+    inode.alias = ref(dentry)
+
+
+def get_inode(
+    overlay: "Overlay", upper: "Dentry | None", lower: tuple[Lower, ...], redirect: str | None
+) -> OverlayInode:
     """Return the overlay's inode for what was found: the one there is, or a new one.
 
     Two names of one file share it. A lower file with several names has an inode for each while there is an upper layer:

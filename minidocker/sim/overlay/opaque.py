@@ -18,7 +18,6 @@ def is_opaque(overlay: "Overlay", dentry: "Dentry") -> bool:
 
 
 def set_opaque(overlay: "Overlay", dentry: "Dentry", upper: "Dentry") -> None:
-    """Mark the upper directory of a merged dentry."""
+    """Mark the upper directory of a merged dentry; the caller tells of it."""
     set_mark(overlay, upper, "opaque", b"y")
     dentry.extra |= OPAQUE
-    overlay.tell("opaque", dentry)

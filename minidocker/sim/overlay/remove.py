@@ -19,11 +19,12 @@ def remove(overlay: "Overlay", dentry: "Dentry") -> None:
     inode = dentry.inode
     assert isinstance(inode, OverlayInode)
     hides = lower_has(dentry)
-    if inode.is_dir and (hides or not is_pure_upper(inode)):
+    checked = inode.is_dir and (hides or not is_pure_upper(inode))
+    if checked:
         check_empty(inode)
     directory, _ = upper_parent(overlay, dentry)
     if inode.upper is not None:
-        take_from_upper(inode, directory, dentry.name)
+        take_from_upper(inode, directory, dentry.name, clear=checked)
     if hides:
         put_whiteout(overlay, directory, dentry.name)
         overlay.tell("whiteout", dentry)
@@ -43,8 +44,11 @@ def check_empty(inode: OverlayInode) -> None:
         fail(errno.ENOTEMPTY)
 
 
-def take_from_upper(inode: OverlayInode, directory: "Dentry", name: str) -> None:
-    """Remove what lies in the upper layer, a directory with the whiteouts in it; ESTALE if it isn't the inode's."""
+def take_from_upper(inode: OverlayInode, directory: "Dentry", name: str, *, clear: bool) -> None:
+    """Remove what lies in the upper layer; ESTALE if it isn't the inode's.
+
+    ``clear``: it is a directory in which only whiteouts are left; they go too. Otherwise they are ENOTEMPTY.
+    """
     place = directory.child(name)
     assert directory.inode is not None
     if place.inode is not inode.real:
@@ -52,7 +56,7 @@ def take_from_upper(inode: OverlayInode, directory: "Dentry", name: str) -> None
     if not inode.is_dir:
         directory.inode.unlink(place)
         return
-    if inode.merges:
+    if clear:
         clear_whiteouts(place)
     directory.inode.rmdir(place)
 

@@ -13,7 +13,7 @@ from minidocker.sim.overlay.create import clear_whiteout, upper_parent
 from minidocker.sim.overlay.inode import OverlayInode
 from minidocker.sim.overlay.opaque import OPAQUE, set_opaque
 from minidocker.sim.overlay.remove import check_empty, is_pure_upper, take_from_upper
-from minidocker.sim.overlay.whiteout import is_whiteout, lower_has, put_whiteout
+from minidocker.sim.overlay.whiteout import is_whiteout, lower_has, make_whiteout
 from minidocker.sim.overlay.xattr import set_impure, set_mark
 
 if TYPE_CHECKING:
@@ -28,37 +28,57 @@ def rename(overlay: "Overlay", old: "Dentry", new: "Dentry") -> None:
     """Move a name, replacing what is at the new place. EXDEV, ENOTEMPTY."""
     source, target = old.inode, new.inode
     assert isinstance(source, OverlayInode)
-    has_lower = source.is_dir and is_merge_or_lower(source)
-    if has_lower and not overlay.settings.redirects:
-        fail(errno.EXDEV)
-    if isinstance(target, OverlayInode) and target.is_dir and not is_pure_upper(target):
-        check_empty(target)
+    assert target is None or isinstance(target, OverlayInode)
+    _check(overlay, source, target)
     leaves_whiteout = lower_has(old)
     copy_up(overlay, old)
     to_directory, _ = upper_parent(overlay, new)
     from_directory, from_inode = upper_parent(overlay, old)
-    assert source.upper is not None
     if new.parent is not old.parent and source.has_origin:
         set_impure(overlay, to_directory)
     if from_directory.child(old.name).inode is not source.real:
         fail(errno.ESTALE)
-    new_parent = new.parent.inode
-    assert isinstance(new_parent, OverlayInode)
-    name = old.name
-    if has_lower:
-        _redirect(overlay, old, source, same_parent=old.parent is new.parent)
-    place = _free(new, target, to_directory)
-    moved = from_directory.child(name)
-    from_inode.rename(moved, place)
+    hides = _mark(overlay, old, source, new)
+    switched = _set_aside(overlay, new, to_directory) if leaves_whiteout and is_whiteout(new) else None
+    try:
+        place = _free(new, target, to_directory)
+    except OSError:
+        if hides:  # Linux too has marked it by then
+            overlay.tell("opaque", old)
+        raise
+    from_inode.rename(from_directory.child(old.name), place)
     if leaves_whiteout:
-        put_whiteout(overlay, from_directory, name)
+        _leave_whiteout(from_directory, old.name, switched)
         overlay.tell("whiteout", old)
-    if source.is_dir and not has_lower and not old.extra & OPAQUE and new_parent.is_merged:
-        set_opaque(overlay, new, source.upper)
-        old.extra |= OPAQUE
-    if isinstance(target, OverlayInode) and target.is_dir:
+    if target is not None and target.is_dir:
         target.dead = True
     old.move(new)
+    if hides:
+        overlay.tell("opaque", old)
+
+
+def _check(overlay: "Overlay", source: OverlayInode, target: OverlayInode | None) -> None:
+    """Refuse to move a directory of a lower layer (EXDEV), and then to replace one that is not empty (ENOTEMPTY)."""
+    if source.is_dir and is_merge_or_lower(source) and not overlay.settings.redirects:
+        fail(errno.EXDEV)
+    if target is not None and target.is_dir and not is_pure_upper(target):
+        check_empty(target)
+
+
+def _mark(overlay: "Overlay", old: "Dentry", source: OverlayInode, new: "Dentry") -> bool:
+    """Mark a directory before it moves: with a redirect, or opaque (True) where lower layers could show through."""
+    new_parent = new.parent.inode
+    assert isinstance(new_parent, OverlayInode)
+    assert source.upper is not None
+    if not source.is_dir:
+        return False
+    if is_merge_or_lower(source):
+        _redirect(overlay, old, source, same_parent=old.parent is new.parent)
+        return False
+    if old.extra & OPAQUE or not new_parent.is_merged:
+        return False
+    set_opaque(overlay, old, source.upper)
+    return True
 
 
 def is_merge_or_lower(inode: OverlayInode) -> bool:
@@ -66,10 +86,25 @@ def is_merge_or_lower(inode: OverlayInode) -> bool:
     return inode.upper is None or inode.is_merged
 
 
+def _set_aside(overlay: "Overlay", new: "Dentry", directory: "Dentry") -> "Dentry":
+    """Take the whiteout at the new place into the work directory: it will lie at the old place (RENAME_EXCHANGE)."""
+    whiteout = directory.child(new.name)
+    directory.inode.rename(whiteout, overlay.temporary())  # type: ignore[union-attr]  # a directory, so positive
+    return whiteout
+
+
+def _leave_whiteout(directory: "Dentry", name: str, switched: "Dentry | None") -> None:
+    """Leave a whiteout at the old place: the one from the new place, or else one of its own (RENAME_WHITEOUT)."""
+    if switched is None:
+        make_whiteout(directory, name)
+    else:
+        switched.parent.inode.rename(switched, directory.child(name))  # type: ignore[union-attr]
+
+
 def _free(new: "Dentry", target: OverlayInode | None, directory: "Dentry") -> "Dentry":
     """Take away what the upper layer has at the new place, and return the negative dentry there."""
     if target is not None and target.upper is not None:
-        take_from_upper(target, directory, new.name)
+        take_from_upper(target, directory, new.name, clear=target.is_dir and not is_pure_upper(target))
     elif target is None and is_whiteout(new):
         return clear_whiteout(directory, new.name)
     place = directory.child(new.name)

@@ -34,7 +34,14 @@ class Layer:
 class Overlay(SuperBlock):
     """A mounted overlay. ``upper`` is None if it is read-only; ``layers[1:]`` are the lower ones, topmost first."""
 
-    def __init__(self, kernel: "SimKernel", options: Options, upper: Dentry | None, work: Dentry | None, lowers: list[Dentry]) -> None:
+    def __init__(
+        self,
+        kernel: "SimKernel",
+        options: Options,
+        upper: Dentry | None,
+        work: Dentry | None,
+        lowers: list[Dentry],
+    ) -> None:
         """Stack the layers; all checks were made."""
         super().__init__(kernel, "overlay", source="overlay", readonly=upper is None)
         self.settings = options
@@ -50,13 +57,18 @@ class Overlay(SuperBlock):
         if upper is not None:
             devices[upper.superblock] = kernel.new_device()
         self.lowers = [
-            Layer(number, root, devices.get(root.superblock) or devices.setdefault(root.superblock, kernel.new_device()))
-            for number, root in enumerate(lowers, 1)
+            Layer(number, root, self._shown_device(devices, root.superblock)) for number, root in enumerate(lowers, 1)
         ]
         self.upper_device = devices[upper.superblock] if upper is not None else 0
         stack = tuple((layer, layer.root) for layer in self.lowers)
         self.root = Dentry("", None, OverlayInode(self, upper, stack, const_ino=False, shows_whiteouts=False), self)
         self._mark_new()
+
+    def _shown_device(self, devices: dict[SuperBlock, int], superblock: SuperBlock) -> int:
+        """Return the device number that files of a file system show, a new one for a new file system."""
+        if superblock not in devices:
+            devices[superblock] = self.kernel.new_device()
+        return devices[superblock]
 
     def _mark_new(self) -> None:
         """Give a fresh upper directory its uuid, by which overlays are told apart."""
@@ -72,8 +84,8 @@ class Overlay(SuperBlock):
         """Return the options as /proc/mounts lists them."""
         return self.settings.shown() + ["uuid=on"] * self.uuid
 
-    def remount(self, flags_readonly: bool, data: str) -> None:  # noqa: FBT001  mount(2)'s own argument
-        """Change to read-only and back; EROFS where there is no upper directory. Other options are ignored, as Linux does."""
+    def remount(self, flags_readonly: bool, data: str) -> None:
+        """Change to read-only and back; EROFS without an upper directory. Other options are ignored, as on Linux."""
         if not flags_readonly and self.upper is None:
             fail(errno.EROFS)
         self.readonly = flags_readonly
@@ -116,7 +128,7 @@ def _make(dentry: Dentry, mode: int) -> None:
     dentry.parent.inode.make(dentry, mode, ROOT)  # type: ignore[union-attr]  # a directory, so positive
 
 
-def mount_overlay(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:  # noqa: FBT001  a Factory
+def mount_overlay(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
     """Make an overlay of mount(2)'s data: lowerdir, upperdir, workdir and options.
 
     ENOENT for what is missing; EINVAL for what is no directory, cannot be an upper one, nests too deep or is not

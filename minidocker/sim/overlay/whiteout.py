@@ -35,10 +35,15 @@ def lower_has(dentry: "Dentry") -> bool:
     return False
 
 
+def make_whiteout(directory: "Dentry", name: str) -> None:
+    """Make a whiteout of its own."""
+    directory.inode.make(directory.child(name), S_IFCHR, ROOT)  # type: ignore[union-attr]  # a directory, so positive
+
+
 def put_whiteout(overlay: "Overlay", directory: "Dentry", name: str) -> None:
     """Put a whiteout into an upper directory: one more hard link of one that is kept in the work directory."""
     if overlay.whiteout is None:
         kept = overlay.temporary()
-        kept.parent.inode.make(kept, S_IFCHR, ROOT)  # type: ignore[union-attr]  # a directory, so positive
-        overlay.whiteout = kept
+        make_whiteout(kept.parent, kept.name)
+        overlay.whiteout = kept.parent.child(kept.name)
     directory.inode.link(overlay.whiteout, directory.child(name))  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Overlayfs's own extended attributes: hidden from the merged tree, and escaped where somebody else wants such names."""
+"""Overlayfs's own extended attributes: hidden from the merged tree; such names of others are escaped."""
 
 import errno
 from typing import TYPE_CHECKING

@@ -15,7 +15,15 @@ export class Calls {
       this.spacer,
     );
     this.id = `mds-call-${Math.random().toString(36).slice(2)}-`;
-    this.element.addEventListener("scroll", () => this.fill(), { passive: true });
+    this.scrolled = 0; // kept, because to ask the browser for it would make it lay out the page at once
+    this.element.addEventListener(
+      "scroll",
+      () => {
+        this.scrolled = this.element.scrollTop;
+        this.fill();
+      },
+      { passive: true },
+    );
     this.element.addEventListener("click", (event) => {
       const row = event.target.closest("[data-place]");
       if (row) this.onPick(Number(row.dataset.place));
@@ -38,16 +46,14 @@ export class Calls {
   keepInView() {
     const seen = (this.height ||= this.element.clientHeight || 400);
     const top = (this.place - 1) * HEIGHT;
-    this.scrolled ??= 0;
     if (top < this.scrolled + HEIGHT) this.scrolled = Math.max(0, top - 2 * HEIGHT);
     else if (top + 2 * HEIGHT > this.scrolled + seen) this.scrolled = top + 3 * HEIGHT - seen;
     else return;
-    this.element.scrollTop = this.scrolled;
+    requestAnimationFrame(() => (this.element.scrollTop = this.scrolled));
   }
 
   fill() {
     if (!this.steps) return;
-    this.scrolled = this.element.scrollTop;
     const first = Math.max(1, Math.floor(this.scrolled / HEIGHT) - 2);
     const last = Math.min(this.steps.length, Math.ceil((this.scrolled + (this.height || 400)) / HEIGHT) + 3);
     for (const [place, row] of this.rows) {
@@ -79,10 +85,18 @@ export class Calls {
     return node(
       "div",
       {
-        class: `mds-call depth${step.depth}`, style, role: "option", id: this.id + place, "data-place": place,
-        "aria-setsize": this.steps.length, "aria-posinset": place, title: fullText(step),
+        class: `mds-call depth${step.depth}${writes(step) ? " writes" : ""}`,
+        style,
+        role: "option",
+        id: this.id + place,
+        "data-place": place,
+        "aria-setsize": this.steps.length,
+        "aria-posinset": place,
+        title: fullText(step),
       },
-      who, text, result,
+      who,
+      text,
+      result,
     );
   }
 
@@ -90,6 +104,10 @@ export class Calls {
     this.height = this.element.clientHeight;
     this.fill();
   }
+}
+
+function writes(step) {
+  return step.changes.some(([path]) => path[0] === "uppers" && path.length > 2);
 }
 
 export function actorClass(actor) {

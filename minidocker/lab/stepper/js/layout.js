@@ -3,8 +3,19 @@ import { cellWords, counted, cutEnd, cutStart, sizeText } from "./words.js";
 import { provider } from "./provider.js";
 
 export const GEOMETRY = {
-  label: 164, cell: 102, gap: 6, head: 62, row: 54, compact_row: 36, row_gap: 6, pad: 6,
-  tall: 10, letters: 13, name_letters: 12, title_letters: 20, note_letters: 22,
+  label: 164,
+  cell: 102,
+  gap: 6,
+  head: 62,
+  row: 54,
+  compact_row: 36,
+  row_gap: 6,
+  pad: 6,
+  tall: 10,
+  letters: 13,
+  name_letters: 12,
+  title_letters: 20,
+  note_letters: 22,
 };
 
 export function shownUntil(trace, index, zoom) {
@@ -57,12 +68,14 @@ export function placeColumn(number) {
 }
 
 // The merged view of one column, and its cells.
-export function fillColumn(scene, stack, number, status, changed) {
+// `changed` are the names to be marked as changed now, `copied` those known to be copies.
+export function fillColumn(scene, stack, number, status, changed, copied) {
   const column = scene.columns[number];
-  return column.members.length ? fillGroup(scene, stack, column) : fillSingle(scene, stack, column, status, changed);
+  if (column.members.length) return fillGroup(scene, stack, column);
+  return fillSingle(scene, stack, column, status, changed, copied);
 }
 
-function fillSingle(scene, stack, column, status, changed) {
+function fillSingle(scene, stack, column, status, changed, copied) {
   const who = provider(column.path, stack);
   const names = new Map(who.found);
   const cells = [];
@@ -72,7 +85,7 @@ function fillSingle(scene, stack, column, status, changed) {
     if (!entry) return;
     const row = rowOf(scene, number);
     if (names.has(number)) rows.push(row);
-    const [shape, word, note] = cellWords(entry, number === 0);
+    const [shape, word, note] = cellWords(entry, number === 0, number === 0 && copied.has(column.path));
     const ends = entry.kind === "whiteout" && number === who.endedBy;
     const hidden = !names.has(number) && !ends;
     const now = number === 0 && changed.has(column.path);
@@ -108,7 +121,12 @@ function fillGroup(scene, stack, column) {
     }
     if (!count) return;
     cells.push({
-      row: place, shape: "group", word: counted(count, "name"), note: sizeText(size), hidden: false, now: false,
+      row: place,
+      shape: "group",
+      word: counted(count, "name"),
+      note: sizeText(size),
+      hidden: false,
+      now: false,
     });
   });
   const label = column.path === "/" ? { folder: "/", label: "others" } : nameLabel(column.path, "group");
@@ -123,18 +141,26 @@ function nameLabel(path, kind) {
 }
 
 // The whole picture, as layout.py's place() gives it; `hidden` is the stack's HiddenBytes.
-export function place(scene, state, changed, hidden) {
+export function place(scene, state, changed, copied, hidden) {
   const status = stackStatus(scene, state);
   const upper = (state.uppers || {})[scene.stack] || {};
   const stack = [upper, ...scene.lowers];
   const { rows, height, compact } = placeRows(scene, status, scene.stack in (state.uppers || {}));
   const columns = scene.columns.map((column, number) => ({
-    path: column.path, x: placeColumn(number), width: GEOMETRY.cell, group: column.members.length,
+    path: column.path,
+    x: placeColumn(number),
+    width: GEOMETRY.cell,
+    group: column.members.length,
   }));
-  const filled = columns.map((_, number) => fillColumn(scene, stack, number, status, changed));
+  const filled = columns.map((_, number) => fillColumn(scene, stack, number, status, changed, copied));
   return {
-    stack: scene.stack, state: status,
-    width: GEOMETRY.label + columns.length * (GEOMETRY.cell + GEOMETRY.gap) + GEOMETRY.gap, height, compact, rows, columns,
+    stack: scene.stack,
+    state: status,
+    width: GEOMETRY.label + columns.length * (GEOMETRY.cell + GEOMETRY.gap) + GEOMETRY.gap,
+    height,
+    compact,
+    rows,
+    columns,
     heads: filled.map(({ head }, column) => ({ column, ...head })),
     cells: filled.flatMap(({ cells }, column) => cells.map((cell) => ({ column, ...cell }))),
     bytes: tellBytes(scene, upper, hidden),

@@ -8,10 +8,14 @@ export class Names {
   constructor({ onOpen }) {
     this.onOpen = onOpen;
     this.items = [];
-    this.element = focusable("ul", { class: "mds-names", tabindex: "0", "aria-label": "Names and the layers that have them" });
+    this.element = focusable("ul", {
+      class: "mds-names",
+      tabindex: "0",
+      "aria-label": "Names and the layers that have them",
+    });
   }
 
-  show(scene, state, changed) {
+  show(scene, state, changed, copied) {
     const status = stackStatus(scene, state);
     const stack = [(state.uppers || {})[scene.stack] || {}, ...scene.lowers];
     if (scene !== this.scene) {
@@ -20,7 +24,7 @@ export class Names {
       this.element.replaceChildren(...this.items.map((item) => item.element));
     }
     this.items.forEach((item, number) => {
-      const filled = fillColumn(scene, stack, number, status, changed);
+      const filled = fillColumn(scene, stack, number, status, changed, copied);
       const drawn = JSON.stringify(filled);
       if (drawn === item.drawn) return;
       item.drawn = drawn;
@@ -43,7 +47,11 @@ export class Names {
     const status = node("span", { class: "mds-status" });
     const chips = node("div", { class: "mds-chips" });
     const name = column.members.length
-      ? focusable("button", { type: "button", class: "mds-open", onclick: () => this.onOpen(column.path) }, `${column.path}/…`)
+      ? focusable(
+          "button",
+          { type: "button", class: "mds-open", onclick: () => this.onOpen(column.path) },
+          `${column.path}/…`,
+        )
       : node("code", {}, column.path);
     return { element: node("li", {}, name, status, chips), status, chips, drawn: "" };
   }
@@ -61,7 +69,11 @@ function drawItem(item, { head, cells }, scene) {
       { class: names, title: cell.note },
       icon(ICONS[cell.shape], 13),
       node("b", {}, cell.word),
-      node("small", {}, `${kind === "upper" ? "writable" : scene.rows[cell.row].title}${serves ? " ✓" : cell.hidden ? " (hidden)" : ""}`),
+      node(
+        "small",
+        {},
+        `${kind === "upper" ? "writable" : scene.rows[cell.row].title}${serves ? " ✓" : cell.hidden ? " (hidden)" : ""}`,
+      ),
     );
   });
   item.chips.replaceChildren(...chips);

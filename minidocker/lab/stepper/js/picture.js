@@ -18,24 +18,44 @@ export class Picture {
     this.cells = draw("g");
     this.dots = draw("g");
     this.title = draw("title");
-    this.body = draw("svg", { class: "mds-cells", role: "img" }, this.title, hatch(hatchId), this.bands, this.lines, this.cells, this.dots);
+    this.body = draw(
+      "svg",
+      { class: "mds-cells", role: "img" },
+      this.title,
+      hatch(hatchId),
+      this.bands,
+      this.lines,
+      this.cells,
+      this.dots,
+    );
     this.body.style.setProperty("--hatch", `url(#${hatchId})`);
     this.grid = node("div", { class: "mds-grid" }, this.corner, this.heads, this.labels, this.body);
-    this.element = focusable("div", { class: "mds-scroll", tabindex: "0", role: "region", "aria-label": "Layer stack" }, this.grid);
-    this.element.addEventListener("scroll", () => this.fill(), { passive: true });
+    this.element = focusable(
+      "div",
+      { class: "mds-scroll", tabindex: "0", role: "region", "aria-label": "Layer stack" },
+      this.grid,
+    );
+    this.left = 0; // kept, because to ask the browser for it would make it lay out the page at once
+    this.element.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
-  // Show a scene in a state; `changed` are the names changed just now, `forward` tells the way that the steps went.
-  show(scene, state, changed, forward) {
+  scrolled() {
+    this.left = this.element.scrollLeft;
+    this.fill();
+  }
+
+  // Show a scene in a state; `changed` are the names changed just now, `copied` the copies, `forward` tells the way that the steps went.
+  show(scene, state, changed, copied, forward) {
     const status = stackStatus(scene, state);
     const hasUpper = scene.stack in (state.uppers || {});
     const upper = (state.uppers || {})[scene.stack] || {};
     if (scene !== this.scene) this.clear();
-    Object.assign(this, { scene, status, upper, changed, forward, stack: [upper, ...scene.lowers] });
+    Object.assign(this, { scene, status, upper, changed, copied, forward, stack: [upper, ...scene.lowers] });
     const grid = `${status} ${hasUpper}`;
     if (grid !== this.drawnGrid) this.drawGrid(placeRows(scene, status, hasUpper), grid);
     this.moving = !this.calm.matches && !this.fresh;
+    this.reveal(changed);
     this.fill();
     this.moving = false;
     this.fresh = false;
@@ -52,8 +72,12 @@ export class Picture {
     const { label, gap, head, row_gap } = GEOMETRY;
     Object.assign(this, { rows, compact, drawnGrid: grid, top: head + row_gap });
     const width = placeColumn(this.scene.columns.length) + gap;
-    for (const [svg, w, h] of [[this.corner, label, this.top], [this.heads, width, this.top],
-      [this.labels, label, height - this.top], [this.body, width, height - this.top]]) {
+    for (const [svg, w, h] of [
+      [this.corner, label, this.top],
+      [this.heads, width, this.top],
+      [this.labels, label, height - this.top],
+      [this.body, width, height - this.top],
+    ]) {
       attr(svg, "width", w);
       attr(svg, "height", h);
     }
@@ -77,10 +101,9 @@ export class Picture {
   fill() {
     if (!this.scene || this.element.hidden) return;
     const pitch = GEOMETRY.cell + GEOMETRY.gap;
-    const left = this.element.scrollLeft;
     const seen = (this.width ||= this.element.clientWidth || 1200);
-    const first = Math.max(0, Math.floor(left / pitch) - MARGIN);
-    const last = Math.min(this.scene.columns.length - 1, Math.ceil((left + seen) / pitch) + MARGIN);
+    const first = Math.max(0, Math.floor(this.left / pitch) - MARGIN);
+    const last = Math.min(this.scene.columns.length - 1, Math.ceil((this.left + seen) / pitch) + MARGIN);
     for (const [number, column] of this.columns) {
       if (number >= first && number <= last) continue;
       removeColumn(column);
@@ -90,7 +113,7 @@ export class Picture {
   }
 
   fillOne(number) {
-    const { head, cells } = fillColumn(this.scene, this.stack, number, this.status, this.changed);
+    const { head, cells } = fillColumn(this.scene, this.stack, number, this.status, this.changed, this.copied);
     let column = this.columns.get(number);
     const isNew = !column;
     if (isNew) this.columns.set(number, (column = this.makeColumn(number)));
@@ -116,7 +139,9 @@ export class Picture {
     const opens = this.scene.columns[number].members.length > 0;
     const tip = draw("title");
     const outlineNode = draw("rect", { width: cell, height: head - 2 * pad, rx: 8, class: "box" });
-    const texts = [12, 28, 43].map((y, line) => draw("text", { x: 9, y: y + 1, class: ["folder", "name", "status"][line] }));
+    const texts = [12, 28, 43].map((y, line) =>
+      draw("text", { x: 9, y: y + 1, class: ["folder", "name", "status"][line] }),
+    );
     const group = draw("g", { class: "mds-head", transform: `translate(${x} ${pad})` }, tip, outlineNode, ...texts);
     if (opens) {
       tip.textContent = `Show the names in ${path}`;
@@ -131,7 +156,22 @@ export class Picture {
     this.heads.append(stem, group);
     this.cells.append(holder);
     this.dots.append(dots);
-    return { number, x, path, opens, group, tip, texts, line, stem, dots, holder, cells: new Map(), served: [], drawn: "" };
+    return {
+      number,
+      x,
+      path,
+      opens,
+      group,
+      tip,
+      texts,
+      line,
+      stem,
+      dots,
+      holder,
+      cells: new Map(),
+      served: [],
+      drawn: "",
+    };
   }
 
   drawHead(column, head) {
@@ -148,7 +188,11 @@ export class Picture {
   drawLine(column, head) {
     const ys = head.rows.map((row) => this.rows[row].y - this.top + GEOMETRY.pad);
     const centre = column.x + GEOMETRY.cell / 2;
-    attr(column.line, "d", ys.length ? `M${centre} 0V${ys[0]}` + (ys.length > 1 ? `M${centre} ${ys[0]}V${ys.at(-1)}` : "") : "");
+    attr(
+      column.line,
+      "d",
+      ys.length ? `M${centre} 0V${ys[0]}` + (ys.length > 1 ? `M${centre} ${ys[0]}V${ys.at(-1)}` : "") : "",
+    );
     column.stem.style.display = ys.length ? "" : "none";
     while (column.dots.children.length > ys.length) column.dots.lastChild.remove();
     ys.forEach((y, place) => {
@@ -172,7 +216,11 @@ export class Picture {
       column.cells.set(cell.row, kept);
     }
     kept.drawn = drawn;
-    attr(kept.place, "class", `mds-cell ${cell.shape} ${row.kind}${cell.hidden ? " hidden" : ""}${cell.now ? " now" : ""}`);
+    attr(
+      kept.place,
+      "class",
+      `mds-cell ${cell.shape} ${row.kind}${cell.hidden ? " hidden" : ""}${cell.now ? " now" : ""}`,
+    );
     put(kept.word, cell.word);
     if (kept.note) put(kept.note, cell.note);
     put(kept.tip, `${column.path} in ${row.title}: ${cell.word} ${cell.note}${cell.hidden ? " (hidden)" : ""}`);
@@ -185,7 +233,10 @@ export class Picture {
     const rises = cell.shape.startsWith("copied") && from !== undefined && this.forward;
     const dy = rises ? this.rows[from].y - this.rows[cell.row].y : 0;
     const start = rises ? { transform: `translateY(${dy}px)`, opacity: 0.5 } : { transform: "scale(.8)", opacity: 0 };
-    kept.inner.animate([start, { transform: "none", opacity: 1 }], { duration: rises ? 480 : 220, easing: "cubic-bezier(.2,.7,.2,1)" });
+    kept.inner.animate([start, { transform: "none", opacity: 1 }], {
+      duration: rises ? 480 : 220,
+      easing: "cubic-bezier(.2,.7,.2,1)",
+    });
   }
 
   leave(kept, column) {
@@ -193,20 +244,25 @@ export class Picture {
       kept.place.remove();
       return;
     }
-    const fade = kept.inner.animate([{ opacity: 1 }, { opacity: 0, transform: "scale(.8)" }], { duration: 160, fill: "forwards" });
+    const fade = kept.inner.animate([{ opacity: 1 }, { opacity: 0, transform: "scale(.8)" }], {
+      duration: 160,
+      fill: "forwards",
+    });
     fade.onfinish = () => kept.place.remove();
     column.leaving = kept.place;
   }
 
-  // Bring a name into view.
-  reveal(path) {
-    const number = this.scene ? this.scene.columns.findIndex((column) => column.path === path && !column.members.length) : -1;
-    if (number < 0) return;
+  // Bring what changed into view: the deepest of the names, the others are the directories above it.
+  reveal(changed) {
+    if (!changed.size) return;
+    const [path] = [...changed].sort((one, other) => other.length - one.length);
+    const number = this.scene.columns.findIndex((column) => column.path === path && !column.members.length);
     const pitch = GEOMETRY.cell + GEOMETRY.gap;
     const room = Math.max(1, Math.floor(((this.width ||= this.element.clientWidth) - GEOMETRY.label) / pitch)); // whole columns
-    const first = Math.ceil(this.element.scrollLeft / pitch);
-    if (number < first) this.element.scrollLeft = number * pitch;
-    else if (number >= first + room) this.element.scrollLeft = (number - room + 1) * pitch;
+    const first = Math.ceil(this.left / pitch);
+    if (number < 0 || (number >= first && number < first + room)) return;
+    this.left = (number < first ? number : number - room + 1) * pitch;
+    requestAnimationFrame(() => (this.element.scrollLeft = this.left));
   }
 }
 
@@ -277,6 +333,7 @@ function tipOf(row) {
 
 export function statusText(head) {
   if (head.status === "group") return head.word;
-  if (head.status === "served") return head.word === "dir" && head.rows.length > 1 ? `dir, ${head.rows.length} layers` : head.word;
+  if (head.status === "served")
+    return head.word === "dir" && head.rows.length > 1 ? `dir, ${head.rows.length} layers` : head.word;
   return { hidden: "✕ hidden", absent: "absent", unmounted: "not mounted" }[head.status];
 }

@@ -21,7 +21,8 @@ export class Replay {
   run(number) {
     let states = this.runs.get(number);
     if (states) return states;
-    for (let before = this.starts.length - 1; before < number; before += 1) this.starts.push(this.compute(before).at(-1));
+    for (let before = this.starts.length - 1; before < number; before += 1)
+      this.starts.push(this.compute(before).at(-1));
     states = this.compute(number);
     this.runs.set(number, states);
     if (this.runs.size > KEPT_RUNS) this.runs.delete(this.runs.keys().next().value);

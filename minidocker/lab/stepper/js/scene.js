@@ -29,6 +29,7 @@ export function makeScene(trace, stack, { query = "", opened = [], fold = true }
     lowers,
     columns,
     rows: sceneRows(layers, columns, fold),
+    arrivals: arrivalsOf(trace, stack),
     imageBytes: layers.reduce((sum, layer) => sum + (layer.bytes || 0), 0),
   };
 }
@@ -36,7 +37,8 @@ export function makeScene(trace, stack, { query = "", opened = [], fold = true }
 function stackOf(trace, stack) {
   const values = [(trace.initial.stacks || {})[stack]];
   for (const step of trace.steps) {
-    for (const [path, , now] of step.changes) if (path[0] === "stacks") values.push(below(path, now, ["stacks", stack]));
+    for (const [path, , now] of step.changes)
+      if (path[0] === "stacks") values.push(below(path, now, ["stacks", stack]));
   }
   return values.find((value) => value && value.lowers) || null;
 }
@@ -66,19 +68,51 @@ export function upperNames(trace, stack) {
   return names;
 }
 
+// When a name came into the writable layer, or into another kind there, and whether as a copy: [index, name, copied].
+function arrivalsOf(trace, stack) {
+  const arrivals = [];
+  for (const step of trace.steps) {
+    for (const [path, old, now] of step.changes) {
+      if (path.length !== 3 || path[0] !== "uppers" || path[1] !== stack) continue;
+      if (old && now && old.kind === now.kind) continue;
+      arrivals.push([step.index, path[2], step.call === "copy_up"]);
+    }
+  }
+  return arrivals;
+}
+
+// The names of the writable layer that the steps up to one have copied up.
+export function copiedUntil(scene, index) {
+  const copied = new Set();
+  for (const [number, name, isCopy] of scene.arrivals) {
+    if (number > index) break;
+    if (isCopy) copied.add(name);
+    else copied.delete(name);
+  }
+  return copied;
+}
+
+// The names that the writable layer has at some step or that a call names, and apart the programs executed.
 function touchedNames(trace, stack, lowers) {
-  const names = upperNames(trace, stack);
+  const own = upperNames(trace, stack);
+  const [touched, programs] = [new Set(own), new Set()];
   for (const step of trace.steps) {
     if (step.depth < 2) continue;
     for (const [, spoken] of step.text.matchAll(NAMED)) {
       const name = spoken.replace(/\/+$/, "");
-      if (name && lowers.some((layer) => name in layer)) names.add(name);
+      if (!name || !lowers.some((layer) => name in layer)) continue;
+      if (step.call === "execve") programs.add(name);
+      else touched.add(name);
     }
   }
-  return names;
+  for (const name of programs) {
+    if (own.has(name)) programs.delete(name);
+    else touched.delete(name);
+  }
+  return { touched, programs };
 }
 
-function sceneColumns(lowers, touched, query, opened) {
+function sceneColumns(lowers, { touched, programs }, query, opened) {
   const names = new Set([...lowers.flatMap((layer) => Object.keys(layer)), ...touched]);
   names.delete("/");
   const single = (path) => ({ path, members: [] });
@@ -88,7 +122,7 @@ function sceneColumns(lowers, touched, query, opened) {
   }
   if (names.size <= LIMITS.small) return treeOrder(names).map(single);
   const stories = [...names].filter((name) => touched.has(name) || hasStory(name, lowers));
-  const shown = new Set(stories.length <= LIMITS.stories ? stories : touched);
+  const shown = new Set([...(stories.length <= LIMITS.stories ? stories : touched), ...programs]);
   const parents = new Set([...names].map((name) => name.slice(0, name.lastIndexOf("/"))));
   const groups = new Map();
   for (const name of treeOrder([...names].filter((each) => !shown.has(each) && !parents.has(each)))) {
@@ -98,9 +132,9 @@ function sceneColumns(lowers, touched, query, opened) {
     else groups.set(group, [name]);
   }
   const first = treeOrder([...shown].filter((name) => touched.has(name)));
-  const rest = treeOrder([...shown].filter((name) => !touched.has(name)));
+  const rest = treeOrder([...shown].filter((name) => !touched.has(name) && !programs.has(name)));
   const collapsed = treeOrder(groups.keys()).map((path) => ({ path, members: groups.get(path) }));
-  return [...first.map(single), ...rest.map(single), ...collapsed];
+  return [...first.map(single), ...rest.map(single), ...treeOrder(programs).map(single), ...collapsed];
 }
 
 function hasStory(name, lowers) {
@@ -123,7 +157,10 @@ const treeKey = (name) => name.replaceAll("/", "\u0000");
 const byKey = (one, other) => (one[0] < other[0] ? -1 : one[0] > other[0] ? 1 : 0);
 
 export function treeOrder(names) {
-  return [...names].map((name) => [treeKey(name), name]).sort(byKey).map(([, name]) => name);
+  return [...names]
+    .map((name) => [treeKey(name), name])
+    .sort(byKey)
+    .map(([, name]) => name);
 }
 
 function sceneRows(layers, columns, fold) {

@@ -7,7 +7,7 @@ import { Names } from "./names.js";
 import { Picture } from "./picture.js";
 import { HiddenBytes } from "./provider.js";
 import { Replay } from "./replay.js";
-import { makeScene, stackAt } from "./scene.js";
+import { copiedUntil, makeScene, stackAt } from "./scene.js";
 import { VIEWS } from "./tables.js";
 import { sizeText } from "./words.js";
 
@@ -22,7 +22,11 @@ const BUTTONS = {
   last: ["Last step", "M12 3v10M3 3l6.5 5L3 13z"],
 };
 const PAUSE = "M5 3v10M11 3v10";
-const MARKS = { ok: "M2.5 8.5l3.5 3.5 7.5-8", bad: "M3.5 3.5l9 9M12.5 3.5l-9 9", lock: "M4 7.5h8v6.5H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5" };
+const MARKS = {
+  ok: "M2.5 8.5l3.5 3.5 7.5-8",
+  bad: "M3.5 3.5l9 9M12.5 3.5l-9 9",
+  lock: "M4 7.5h8v6.5H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
+};
 
 class Stepper {
   constructor(model, host) {
@@ -37,7 +41,10 @@ class Stepper {
     this.watch = new ResizeObserver(() => this.resized());
     this.watch.observe(this.root);
     for (const name of ["trace", "locked", "comparison"]) model.on(`change:${name}`, () => this.build());
-    model.on("change:index", () => this.trace && this.model.get("index") !== this.index && this.go(this.placeOf(this.model.get("index"))));
+    model.on(
+      "change:index",
+      () => this.trace && this.model.get("index") !== this.index && this.go(this.placeOf(this.model.get("index"))),
+    );
     model.on("change:zoom", () => this.trace && this.zoomed(Number(this.model.get("zoom"))));
     this.build();
   }
@@ -55,6 +62,7 @@ class Stepper {
     this.replay = new Replay(this.trace);
     this.hidden = new Map();
     this.scenes = new Map();
+    this.stacks = new Map();
     this.calls = new Calls({ onPick: (place) => this.go(place) });
     this.picture = new Picture({ onOpen: (path) => this.open(path) });
     this.names = new Names({ onOpen: (path) => this.open(path) });
@@ -75,31 +83,55 @@ class Stepper {
 
   comparisonBadge({ equal, step, says }) {
     if (equal) return node("span", { class: "mds-badge ok", title: says || "" }, "model = kernel", icon(MARKS.ok, 12));
-    const act = () => this.go(this.placeOf(step ?? 0));
+    if (step === null || step === undefined)
+      return node("span", { class: "mds-badge bad", title: says || "" }, "differs", icon(MARKS.bad, 12));
+    const act = () => this.go(this.placeOf(step));
     return focusable(
       "button",
       { type: "button", class: "mds-badge bad", title: says || "", onclick: act },
-      `differs at step ${(step ?? 0) + 1}`, icon(MARKS.bad, 12),
+      `differs at step ${step + 1}`,
+      icon(MARKS.bad, 12),
     );
   }
 
   main() {
-    this.tabs = node("nav", { "aria-label": "Views" }, this.tab("layers", "Layers"), ...Object.entries(VIEWS).map(([name, { label }]) => this.tab(name, label)));
+    this.tabs = node(
+      "nav",
+      { "aria-label": "Views" },
+      this.tab("layers", "Layers"),
+      ...Object.entries(VIEWS).map(([name, { label }]) => this.tab(name, label)),
+    );
     this.search = focusable("input", {
-      type: "search", class: "mds-search", placeholder: "search names", "aria-label": "Search names",
+      type: "search",
+      class: "mds-search",
+      placeholder: "search names",
+      "aria-label": "Search names",
       oninput: () => this.find(this.search.value),
     });
     this.chips = node("div", { class: "mds-opened" });
     this.bytes = node("p", { class: "mds-bytes" });
     this.none = node("p", { class: "mds-none" }, "No layers are mounted in this trace.");
     this.table = focusable("div", { class: "mds-tables", tabindex: "0", role: "region" });
-    this.layers = node("div", { class: "mds-layers" }, this.chips, this.none, this.picture.element, this.names.element, this.bytes);
+    this.layers = node(
+      "div",
+      { class: "mds-layers" },
+      this.chips,
+      this.none,
+      this.picture.element,
+      this.names.element,
+      this.bytes,
+    );
     this.text = node("code", { class: "mds-call-text" });
     this.sentence = node("p", { class: "mds-sentence" });
     this.refs = node("p", { class: "mds-refs" });
     this.why = node("div", { class: "mds-why", "aria-live": "polite" }, this.text, this.sentence, this.refs);
     const bar = node("div", { class: "mds-bar" }, this.tabs, this.search);
-    return node("div", { class: "mds-main" }, this.calls.element, node("section", {}, bar, this.layers, this.table, this.why));
+    return node(
+      "div",
+      { class: "mds-main" },
+      this.calls.element,
+      node("section", {}, bar, this.layers, this.table, this.why),
+    );
   }
 
   tab(name, label) {
@@ -107,19 +139,42 @@ class Stepper {
   }
 
   controls() {
-    const act = { first: () => this.go(0), back: () => this.go(this.place - 1), play: () => this.toggle(), next: () => this.go(this.place + 1), last: () => this.go(this.steps.length) };
+    const act = {
+      first: () => this.go(0),
+      back: () => this.go(this.place - 1),
+      play: () => this.toggle(),
+      next: () => this.go(this.place + 1),
+      last: () => this.go(this.steps.length),
+    };
     const buttons = Object.entries(BUTTONS).map(([name, [label, path]]) => {
-      const button = focusable("button", { type: "button", "aria-label": label, title: label, class: `mds-${name}`, onclick: act[name] }, icon(path));
+      const button = focusable(
+        "button",
+        { type: "button", "aria-label": label, title: label, class: `mds-${name}`, onclick: act[name] },
+        icon(path),
+      );
       this[`${name}Button`] = button;
       return button;
     });
-    this.slider = focusable("input", { type: "range", min: "0", "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.slider = focusable("input", {
+      type: "range",
+      min: "0",
+      "aria-label": "Step",
+      oninput: () => this.go(Number(this.slider.value)),
+    });
     this.jump = focusable("input", {
-      type: "number", min: "0", class: "mds-jump", "aria-label": "Jump to step", onchange: () => this.go(Number(this.jump.value)),
+      type: "number",
+      min: "0",
+      class: "mds-jump",
+      "aria-label": "Jump to step",
+      onchange: () => this.go(Number(this.jump.value)),
     });
     this.total = node("span", { class: "mds-total" });
     const options = ZOOMS.map((label, depth) => node("option", { value: depth }, label));
-    this.zoom = focusable("select", { "aria-label": "Zoom: how deep to look", onchange: () => this.zoomed(Number(this.zoom.value)) }, ...options);
+    this.zoom = focusable(
+      "select",
+      { "aria-label": "Zoom: how deep to look", onchange: () => this.zoomed(Number(this.zoom.value)) },
+      ...options,
+    );
     const step = node("label", { class: "mds-at" }, "step ", this.jump, this.total);
     const zoom = node("label", { class: "mds-zoom" }, "zoom ", this.zoom);
     return node("footer", {}, node("div", { class: "mds-buttons" }, ...buttons), this.slider, step, zoom);
@@ -168,9 +223,18 @@ class Stepper {
     const { place, steps } = this;
     this.slider.value = String(place);
     this.jump.value = String(place);
-    attr(this.slider, "aria-valuetext", step ? `Step ${place} of ${steps.length}: ${fullText(step)}` : `Before step 1 of ${steps.length}`);
+    attr(
+      this.slider,
+      "aria-valuetext",
+      step ? `Step ${place} of ${steps.length}: ${fullText(step)}` : `Before step 1 of ${steps.length}`,
+    );
     this.slider.style.setProperty("--done", `${(100 * place) / Math.max(1, steps.length)}%`);
-    for (const [button, off] of [[this.firstButton, place === 0], [this.backButton, place === 0], [this.nextButton, place === steps.length], [this.lastButton, place === steps.length]]) {
+    for (const [button, off] of [
+      [this.firstButton, place === 0],
+      [this.backButton, place === 0],
+      [this.nextButton, place === steps.length],
+      [this.lastButton, place === steps.length],
+    ]) {
       if (button.ariaDisabled !== String(off)) button.ariaDisabled = String(off);
     }
     putCall(this.text, step);
@@ -193,14 +257,16 @@ class Stepper {
     this.names.element.hidden = !scene || !this.narrow;
     if (!scene) return;
     const changed = changedNames(this.trace, scene.stack, this.index, this.until);
-    if (this.narrow) this.names.show(scene, state, changed);
-    else this.picture.show(scene, state, changed, forward);
-    if (!this.narrow && changed.size) this.picture.reveal([...changed].sort((a, b) => b.length - a.length)[0]);
+    const copied = copiedUntil(scene, this.until);
+    if (this.narrow) this.names.show(scene, state, changed, copied);
+    else this.picture.show(scene, state, changed, copied, forward);
     this.drawBytes(scene, (state.uppers || {})[scene.stack] || {});
   }
 
   scene() {
-    const stack = stackAt(this.trace, this.until);
+    const { until } = this;
+    if (!this.stacks.has(until)) this.stacks.set(until, stackAt(this.trace, until));
+    const stack = this.stacks.get(until);
     const key = JSON.stringify([stack, this.query, this.opened, this.fold]);
     if (!this.scenes.has(key)) this.scenes.set(key, makeScene(this.trace, stack, this));
     return this.scenes.get(key);
@@ -247,7 +313,13 @@ class Stepper {
   // Show the names of a collapsed directory, or collapse it again.
   open(path) {
     this.opened = this.opened.includes(path) ? this.opened.filter((each) => each !== path) : [...this.opened, path];
-    const chip = (each) => focusable("button", { type: "button", "aria-label": `Collapse ${each}`, onclick: () => this.open(each) }, each, icon(MARKS.bad, 10));
+    const chip = (each) =>
+      focusable(
+        "button",
+        { type: "button", "aria-label": `Collapse ${each}`, onclick: () => this.open(each) },
+        each,
+        icon(MARKS.bad, 10),
+      );
     this.chips.replaceChildren(...this.opened.map(chip));
     this.draw();
   }
@@ -316,15 +388,20 @@ function gate() {
 
 function kernelText(kernel) {
   const name = kernel.kind === "real" ? "real kernel" : "simulated kernel";
-  return [name, kernel.kind === "real" ? kernel.release : "", kernel.rootless ? "rootless" : ""].filter(Boolean).join(" · ");
+  return [name, kernel.kind === "real" ? kernel.release : "", kernel.rootless ? "rootless" : ""]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 const NAMES = { linux: "Linux", docker: "Docker", code: "here" };
 
 function references(step) {
   const parts = Object.entries(step.ref || {}).filter(([, where]) => where);
-  const shown = parts.map(([kind, where]) => node("span", {}, node("i", {}, NAMES[kind] || kind), " ", reference(where)));
-  if (step.observed) shown.push(node("span", {}, node("i", {}, "observed"), " in the upper directory, before and after the call"));
+  const shown = parts.map(([kind, where]) =>
+    node("span", {}, node("i", {}, NAMES[kind] || kind), " ", reference(where)),
+  );
+  if (step.observed)
+    shown.push(node("span", {}, node("i", {}, "observed"), " in the upper directory, before and after the call"));
   return shown;
 }
 

@@ -48,7 +48,10 @@ function containers(state, old) {
 }
 
 function output(state, old, trace) {
-  const parts = [["stdout", trace.stdout], ["stderr", trace.stderr]].filter(([, text]) => text);
+  const parts = [
+    ["stdout", trace.stdout],
+    ["stderr", trace.stderr],
+  ].filter(([, text]) => text);
   const shown = parts.flatMap(([name, text]) => [node("h4", {}, name), node("pre", { class: name }, text)]);
   if (!parts.length) shown.push(node("p", { class: "mds-none" }, "The command printed nothing."));
   return node("div", { class: "mds-output" }, ...shown, node("p", {}, `exit code ${trace.exit_code ?? 0}`));

@@ -34,33 +34,36 @@ export function modeText(entry) {
 
 export function madeBy(createdBy) {
   let text = createdBy;
-  for (const prefix of ["/bin/sh -c #(nop) ", "/bin/sh -c "]) if (text.startsWith(prefix)) text = text.slice(prefix.length);
+  for (const prefix of ["/bin/sh -c #(nop) ", "/bin/sh -c "])
+    if (text.startsWith(prefix)) text = text.slice(prefix.length);
   return text.replaceAll("# buildkit", "").trim();
 }
 
-// The shape of an entry's cell, the word on it, the note below the word.
-export function cellWords(entry, upper) {
-  if (entry.kind === "dir") return directoryWords(entry, upper);
-  if (entry.kind === "file") return fileWords(entry, upper);
+// The shape of an entry's cell, the word on it, the note below the word. `known`: it is known to have been copied up,
+// though Linux left no mark of that on it.
+export function cellWords(entry, upper, known = false) {
+  const copied = known || Boolean(entry.origin);
+  if (entry.kind === "dir") return directoryWords(entry, upper, copied);
+  if (entry.kind === "file") return fileWords(entry, upper, copied);
   if (entry.kind === "whiteout") return ["whiteout", "whiteout", "hides below"];
   if (entry.kind === "symlink") return ["symlink", "symlink", "→ " + (entry.target || "")];
   if (entry.rdev) return ["device", entry.kind, `device ${entry.rdev[0]}:${entry.rdev[1]}`];
   return ["device", entry.kind, modeText(entry)];
 }
 
-function fileWords(entry, upper) {
+function fileWords(entry, upper, copied) {
   const size = sizeText(entry.size || 0);
   const mode = modeText(entry);
   if (!upper) return ["file", size, mode];
-  return entry.origin ? ["copied", "copied up", `${size} ${mode}`] : ["new", "new", `${size} ${mode}`];
+  return copied ? ["copied", "copied up", `${size} ${mode}`] : ["new", "new", `${size} ${mode}`];
 }
 
-function directoryWords(entry, upper) {
+function directoryWords(entry, upper, copied) {
   const mode = `dir ${modeText(entry)}`;
   if (entry.opaque) return ["opaque", "opaque", mode];
   if (entry.redirect) return ["redirect", "moved", "was " + entry.redirect];
   if (!upper) return ["dir", "dir", modeText(entry)];
-  return entry.origin ? ["copied-dir", "copied up", mode] : ["new-dir", "new dir", mode];
+  return copied ? ["copied-dir", "copied up", mode] : ["new-dir", "new dir", mode];
 }
 
 export function counted(number, noun) {

@@ -1,0 +1,201 @@
+"""Questions: made from what ran, in both directions, without end.
+
+From a state and a call to the result; from a state that came about back to the call that made it. Every answer is read
+in the trace of the case, which was run on the lab's kernels when the question was made.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from minidocker.lab import cases, facts
+from minidocker.lab.display import Rich, Shown, Slot
+from minidocker.lab.layers import Layer, lines
+from minidocker.lab.prediction import Prediction, card, locked, predict
+from minidocker.trace import INSIDE, SYSCALL, Step, Trace
+
+if TYPE_CHECKING:
+    from minidocker.lab.lab import Lab
+
+#: What a call may end with, to choose from beside the truth.
+_RESULTS: Final = ("it works", "ENOENT", "EXDEV", "ENOTEMPTY", "EEXIST", "EISDIR")
+
+#: What may lie at a path of the writable layer.
+_KINDS: Final = ("nothing", "file", "whiteout", "directory", "opaque directory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question about one case. ``kind``: ``result`` and ``lies`` ask forwards, ``call`` backwards, ``serves`` at the end."""
+
+    kind: str
+    text: str
+    choices: tuple[str, ...]
+    answer: str
+    why: str
+    shown: Shown
+
+
+class Quiz:
+    """Some questions of one seed, each with its own place for the answer's explanation."""
+
+    def __init__(self, lab: "Lab", seed: int, count: int = 5) -> None:
+        """Make the questions. They are asked when the quiz is the last line of a cell, or by :meth:`ask`."""
+        self.seed = seed
+        self.questions = questions(lab, seed, count)
+        self.predictions: list[Prediction] = []
+
+    def ask(self) -> list[Prediction]:
+        """Show every question, and its explanation once it is answered; return the predictions."""
+        for number, question in enumerate(self.questions, 1):
+            asked = predict(question.text, choices=question.choices, name=f"quiz {self.seed}.{number}")
+            self.predictions.append(asked)
+            slot = Slot(None if asked.committed else locked(asked))
+            reveal = _reveal(asked, question, slot)
+            if asked.committed:
+                reveal()
+            else:
+                asked.then(reveal)
+        return self.predictions
+
+    @property
+    def score(self) -> str:
+        """How many were right so far."""
+        pairs = zip(self.predictions, self.questions, strict=False)
+        graded = [asked.right(question.answer) for asked, question in pairs if asked.committed]
+        return f"{sum(graded)} of {len(graded)} right, {len(self.questions) - len(graded)} to go"
+
+    def _ipython_display_(self) -> None:
+        self.ask()
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"{n}. {q.text}\n   {' / '.join(q.choices)}" for n, q in enumerate(self.questions, 1))
+
+
+def _reveal(asked: Prediction, question: Question, slot: Slot) -> Callable[[], None]:
+    def reveal() -> None:
+        fact = facts.Fact(value=question.answer, why=question.why)
+        words = card(asked, fact, right=asked.right(fact))
+        both = Rich(words.body + question.shown.words.body, words.text)
+        slot.fill(both, question.shown.trace, question.shown.verdict)
+
+    return reveal
+
+
+def questions(lab: "Lab", seed: int, count: int = 5) -> list[Question]:
+    """Return questions of a seed: of different kinds and cases, as far as the cases allow."""
+    draw = random.Random(seed)  # noqa: S311  a lesson needs to be repeatable, not secret
+    made: list[Question] = []
+    kinds = list(_MAKERS)
+    while len(made) < count:
+        kind = kinds[len(made) % len(kinds)]
+        found = list(_MAKERS[kind](draw, *_case(lab, draw)))
+        made += [draw.choice(found)] if found else []
+    return made
+
+
+def _case(lab: "Lab", draw: random.Random) -> tuple[Sequence[Layer], Shown]:
+    layers = cases.stack(draw)
+    union = lab.union(layers)
+    try:
+        cases.play(union, cases.calls(draw))
+        return layers, union.show()
+    finally:
+        union.unmount()
+
+
+def _results(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
+    """Ask how a call ends."""
+    for step in _calls(shown.trace):
+        answer = step.errno or "it works"
+        others = [result for result in _RESULTS if result != answer]
+        choices = _mixed(draw, answer, draw.sample(others, 3))
+        text = f"{_given(layers, shown.trace, step.index)}\nThe next call is {step.text}. How does it end?"
+        why = f"{step.text} = {step.result}. {step.why}"
+        yield Question(kind="result", text=text, choices=choices, answer=answer, why=why, shown=shown)
+
+
+def _lies(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
+    """Ask what lies in the writable layer after a call."""
+    for step in _calls(shown.trace):
+        after = _upper(shown.trace, _last_inside(shown.trace, step))
+        touched = {path for path, entry in after.items() if _upper(shown.trace, step.index - 1).get(path) != entry}
+        for path in sorted(touched or ({step.text.split('"')[1]} if '"' in step.text else set())):
+            answer = facts.word(after[path]) if path in after else "nothing"
+            text = f"{_given(layers, shown.trace, step.index)}\nThe next call is {step.text}. What lies at {path} in the upper directory then?"
+            why = f"{step.text} = {step.result}. {step.why}"
+            yield Question(kind="lies", text=text, choices=_KINDS, answer=answer, why=why, shown=shown)
+
+
+def _makers_of(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
+    """Ask which call made what now lies in the writable layer: from the state back to the call."""
+    made = _calls(shown.trace)
+    texts = [step.text for step in made]
+    final = _upper(shown.trace, len(shown.trace) - 1)
+    for path, entry in final.items():
+        steps = [step for step in made if _touches(shown.trace, step, path)]
+        if len(steps) == 1 and texts.count(steps[0].text) == 1 and len(set(texts)) > 2:
+            others = sorted(set(texts) - {steps[0].text})
+            choices = _mixed(draw, steps[0].text, draw.sample(others, min(3, len(others))))
+            story = f"{_layers(layers)}\nThen some calls were made. At the end the upper directory has {path}: {facts.word(entry)}."
+            text = f"{story} Which of the calls put it there?"
+            why = f"{steps[0].text} = {steps[0].result}. {steps[0].why}"
+            yield Question(kind="call", text=text, choices=choices, answer=steps[0].text, why=why, shown=shown)
+
+
+def _serves(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
+    """Ask which layer serves a path."""
+    last = len(shown.trace) - 1
+    names = [name for name, _ in facts.stack_of(shown.trace, last)]
+    for path in cases.FILES:
+        answer = facts.server(shown.trace, last, path)
+        upper = ", ".join(f"{name} ({facts.word(entry)})" for name, entry in _upper(shown.trace, last).items()) or "nothing"
+        text = f"{_layers(layers)}\nThe upper directory has: {upper}. Which layer serves {path}?"
+        why = facts.serving(shown.trace, path)
+        yield Question(kind="serves", text=text, choices=(*names, "none"), answer=answer, why=why, shown=shown)
+
+
+_MAKERS: Final[Mapping[str, Callable[[random.Random, Sequence[Layer], Shown], Iterator[Question]]]] = {
+    "serves": _serves, "lies": _lies, "call": _makers_of, "result": _results,
+}  # fmt: skip
+
+
+def _calls(trace: Trace) -> list[Step]:
+    """Return the calls of the case that are worth a question: those on paths."""
+    return [step for step in trace.steps if step.actor == "you" and step.depth == SYSCALL and step.call not in ("write", "close")]
+
+
+def _last_inside(trace: Trace, step: Step) -> int:
+    """Return the last step of what the kernel did inside of a call."""
+    last = step.index
+    while last + 1 < len(trace) and trace.steps[last + 1].depth == INSIDE:
+        last += 1
+    return last
+
+
+def _touches(trace: Trace, step: Step, path: str) -> bool:
+    inside = trace.steps[step.index : _last_inside(trace, step) + 1]
+    return any(change.path[0] == "uppers" and change.path[2:3] == (path,) for one in inside for change in one.changes)
+
+
+def _upper(trace: Trace, index: int) -> dict[str, Any]:
+    state = trace.at(index)
+    return dict(next(iter(state["uppers"].values()), {}))
+
+
+def _mixed(draw: random.Random, answer: str, others: Sequence[str]) -> tuple[str, ...]:
+    choices = [answer, *others]
+    draw.shuffle(choices)
+    return tuple(choices)
+
+
+def _given(layers: Sequence[Layer], trace: Trace, before: int) -> str:
+    """Return the stack as it is before a call, in words."""
+    upper = _upper(trace, before - 1)
+    told = ", ".join(f"{path} ({facts.word(entry)})" for path, entry in upper.items()) or "nothing yet"
+    return f"{_layers(layers)}\nThe upper directory has: {told}."
+
+
+def _layers(layers: Sequence[Layer]) -> str:
+    return "\n".join(f"layer {number}: {', '.join(lines(layer))}" for number, layer in enumerate(layers, 1))
