@@ -23,6 +23,9 @@ O_NOFOLLOW: Final = 0o400000
 O_CLOEXEC: Final = 0o2000000
 O_PATH: Final = 0o10000000
 
+# See stdin(3).
+STDERR_FILENO: Final = 2
+
 # See lseek(2), access(2).
 SEEK_SET: Final = 0
 SEEK_CUR: Final = 1

@@ -142,7 +142,7 @@ lab.docker("run --rm shelf:1 dance", after=missing)
 
 # %%
 # %load_ext minidocker.lab
-# %docker run --rm -e WHO=you shelf:1 sh -c 'echo hello $WHO; hostname; ps'
+# %docker run --rm -e WHO=you shelf:1 sh -c 'echo hello $WHO; hostname; id'
 
 # %% [markdown]
 # ## Level

@@ -64,10 +64,9 @@ class Docker:
         try:
             parsed = parse(words[1:], command.flags, interspersed=command.interspersed)
             _check_count(words[0], command, parsed)
+            return command.run(self, parsed)
         except UsageError as error:
             return _usage(words[0], command, str(error))
-        try:
-            return command.run(self, parsed)
         except EngineError as error:
             return _failed(words[0], command, error)
 

@@ -54,7 +54,7 @@ def _drawn(trace: Trace, suffix: str) -> str:
     from minidocker.lab.stepper.html import to_html  # noqa: PLC0415  only what is asked for is loaded
     from minidocker.lab.stepper.svg import to_svg  # noqa: PLC0415
 
-    return to_html(trace) if suffix == ".html" else to_svg(trace, len(trace) - 1)
+    return to_html(trace) if suffix == ".html" else to_svg(trace)
 
 
 def line(step: Step) -> str:

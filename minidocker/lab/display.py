@@ -16,16 +16,16 @@ from minidocker.trace import Trace
 
 STYLE: Final = """<style>
 .md-lab{font:14px/1.5 var(--jp-content-font-family,system-ui,sans-serif);color:var(--jp-content-font-color1,inherit)}
-.md-lab pre{margin:4px 0;padding:6px 10px;border-left:3px solid var(--jp-border-color1,#8884);background:none;
+.jp-RenderedHTMLCommon .md-lab pre,.md-lab pre{margin:4px 0;padding:6px 10px;border-left:3px solid var(--jp-border-color1,#8884);background:none;
 white-space:pre-wrap;font:13px/1.4 var(--jp-code-font-family,ui-monospace,monospace);color:inherit}
-.md-lab pre.md-err{border-left-style:dashed}
-.md-lab .md-line{font:600 13px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
+.jp-RenderedHTMLCommon .md-lab pre.md-err,.md-lab pre.md-err{border-left-style:dashed}
+.md-lab .md-line{display:flex;flex-wrap:wrap;gap:2px 14px;justify-content:space-between;align-items:baseline;font:600 13px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
 .md-lab .md-badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 10px;font-size:12.5px;opacity:.9}
 .md-lab .md-note{opacity:.75;font-size:13px}
 .md-lab .md-card{border:1px solid var(--jp-border-color1,#8886);border-radius:8px;padding:8px 12px;margin:4px 0;max-width:60em}
 .md-lab .md-card.md-yes{border-left:5px solid #009E73}.md-lab .md-card.md-no{border-left:5px dashed #D55E00}
 .md-lab .md-card.md-wait{border-style:dashed}
-.md-lab code{background:none;color:inherit}
+.jp-RenderedHTMLCommon .md-lab code,.md-lab code{font-weight:600;padding:0;background:none;color:inherit}
 </style>"""
 
 
@@ -175,7 +175,7 @@ class Shown:
     @property
     def words(self) -> Rich:
         """The badge."""
-        return Rich(badge(self.verdict), repr(self))
+        return Rich(f'<div class="md-line"><span></span>{badge(self.verdict)}</div>{difference(self.verdict)}', repr(self))
 
     def _ipython_display_(self) -> None:
         Slot().fill(self.words, self.trace, self.verdict)
@@ -188,8 +188,14 @@ class Shown:
 
 def badge(verdict: Verdict) -> str:
     """Return a verdict as HTML."""
-    more = f"<pre>{escape(verdict.difference)}</pre>" if verdict.difference else ""
-    return f'<span class="md-badge">{escape(verdict.badge)}</span>{more}'
+    if verdict.ok is None and has_widgets():
+        return ""  # the stepper below says so
+    return f'<span class="md-badge">{escape(verdict.badge)}</span>'
+
+
+def difference(verdict: Verdict) -> str:
+    """Return as HTML where model and kernel part; empty if they don't."""
+    return f'<pre class="md-err">{escape(verdict.difference)}</pre>' if verdict.difference else ""
 
 
 def later(message: str, do: Callable[[], None]) -> None:

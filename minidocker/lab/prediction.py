@@ -171,10 +171,10 @@ def card(asked: Prediction, fact: Fact, *, right: bool) -> Rich:
     return Rich(f'<div class="md-card {kind}">{escape(asked.question)}<br>{rows}{why}</div>', f"{text}\n  {because}".rstrip())
 
 
-def locked(asked: Prediction) -> Rich:
-    """Return what stands in the place of what waits for an answer."""
+def locked(_: Prediction) -> Rich:
+    """Return what stands in the place of what waits for an answer; with widgets, the locked stepper says it."""
     text = "Locked: this runs when you have committed an answer above."
-    return Rich(f'<div class="md-card md-wait">{LOCK} {text}</div>', text)
+    return Rich("" if has_widgets() else f'<div class="md-card md-wait">{LOCK} {text}</div>', text)
 
 
 #: A padlock as inline SVG: fonts often have none.

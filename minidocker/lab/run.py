@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from minidocker.lab.display import Rich, Slot, badge, escape, shell
+from minidocker.lab.display import Rich, Slot, badge, difference, escape, shell
 from minidocker.lab.prediction import Prediction, locked
 from minidocker.lab.verdict import Verdict
 from minidocker.trace import Trace
@@ -85,13 +85,13 @@ class Run:
         """The command, its output, the grade of its prediction and the badge."""
         outcome = self.outcome
         grade = self._gate.grade(self) if self._gate is not None else None
-        parts = [f'<div class="md-line">$ docker {escape(self.line)}</div>']
+        parts = [f'<div class="md-line"><span>$ docker {escape(self.line)}</span>{badge(self.verdict)}</div>']
+        parts += [difference(self.verdict)]
         parts += [f"<pre>{escape(outcome.stdout)}</pre>"] if outcome.stdout else []
         parts += [f'<pre class="md-err">{escape(outcome.stderr)}</pre>'] if outcome.stderr else []
         parts += [f'<div class="md-note">exit code {outcome.exit_code}</div>'] if outcome.exit_code else []
         parts += [f'<div class="md-note">{escape(outcome.hint)}</div>'] if outcome.hint else []
         parts += [grade.body] if grade else []
-        parts += [badge(self.verdict)]
         return Rich("".join(parts), self._text(grade))
 
     def _text(self, grade: Rich | None) -> str:
@@ -114,13 +114,14 @@ class Run:
         else:
             Slot().fill(self.words, self.trace, self.verdict)
 
+
 def _waiting(line: str, gate: Prediction | None) -> Rich:
-    if gate is not None and not gate.committed:
-        told = locked(gate)
-    else:
+    command = f'<div class="md-line"><span>$ docker {escape(line)}</span></div>'
+    if gate is None or gate.committed:
         text = "This waits for the answer to a question above."
-        told = Rich(f'<div class="md-card md-wait">{text}</div>', text)
-    return Rich(f'<div class="md-line">$ docker {escape(line)}</div>{told.body}', told.text)
+        return Rich(f'{command}<div class="md-note">{text}</div>', text)
+    told = locked(gate)
+    return Rich(command + told.body, told.text)
 
 
 def _cell() -> Any:

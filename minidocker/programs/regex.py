@@ -52,6 +52,7 @@ class _Translation:
         return char
 
     def step(self) -> None:
+        """Translate one character, or what it begins."""
         start, self.at_start = self.at_start, False
         char = self.take()
         if char == "\\" and self.position < len(self.pattern):
@@ -89,6 +90,7 @@ class _Translation:
             self.result += re.escape(char)
 
     def bracket(self) -> None:
+        """Translate ``[…]``, of which the first bracket has been taken."""
         negated = self.pattern[self.position : self.position + 1] == "^"
         self.position += negated
         content, first = "", True

@@ -35,6 +35,7 @@ from minidocker.real import syscalls, tasks, wire
 from minidocker.real.direct import OWN_FDS
 from minidocker.real.host import Host, own_epoll, own_fd
 from minidocker.real.steps import Channel, Steps
+from minidocker.real.title import Title
 
 #: Where Docker's own directories are: on a disk of the lab's own, which hides the host's.
 DISK: Final = "/var/lib"
@@ -150,6 +151,7 @@ class Helper:
         for fd in (lab, lab_pidfd, ended):
             self.epoll.register(fd, select.EPOLLIN)
         self.unloaded = tasks.modules()
+        self.title = Title()
         self.verbs: dict[str, Callable[..., Any]] = {
             "job": self.job,
             "poll": self.poll,
@@ -266,7 +268,8 @@ class Helper:
         if pid == 0:
             os.close(ours.detach())
             calls = tasks.TaskCalls(self.host, programs=self.programs)
-            task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls)
+            self.title.set("init", [])
+            task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls, self.title)
             task.begin(function, args, fds)
         self.born += 1
         theirs.close()

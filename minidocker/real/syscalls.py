@@ -9,7 +9,7 @@ import os
 from typing import Final
 
 __all__ = [
-    "clone", "fsconfig", "fsmount", "fsopen", "mount", "move_mount", "pivot_root", "prctl", "sethostname", "setns",
+    "brk", "clone", "fsconfig", "fsmount", "fsopen", "mount", "move_mount", "pivot_root", "prctl", "sethostname", "setns",
     "signalfd", "umount2", "unshare",
 ]  # fmt: skip
 
@@ -23,6 +23,8 @@ _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 _libc.sethostname.argtypes = (_char_p, ctypes.c_size_t)
 _libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 _libc.signalfd.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+_libc.sbrk.argtypes = (ctypes.c_long,)
+_libc.sbrk.restype = ctypes.c_ulong
 _libc.syscall.restype = ctypes.c_long
 
 #: Numbers that differ by machine: (clone, pivot_root). All calls added since 2019 have one number everywhere.
@@ -86,9 +88,14 @@ def clone(flags: int) -> int:
     return _check(_libc.syscall(_CLONE, ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_ulong(0)] * 4))
 
 
-def prctl(option: int, value: int) -> int:
+def prctl(option: int, *values: int) -> int:
     """Change how the kernel treats this process (prctl(2))."""
-    return _check(_libc.prctl(option, value, 0, 0, 0))
+    return _check(_libc.prctl(option, *values, *[0] * (4 - len(values))))
+
+
+def brk() -> int:
+    """Return where the heap ends (sbrk(3))."""
+    return int(_libc.sbrk(0))
 
 
 def signalfd(fd: int, signals: "frozenset[int] | set[int]", flags: int = SFD_CLOEXEC) -> int:

@@ -17,11 +17,12 @@ from stat import S_ISFIFO
 from typing import Any, Final, NoReturn
 
 from minidocker import programs
-from minidocker.linux import PIPE_BUF, SIG_DFL, SIGABRT
+from minidocker.linux import PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
 from minidocker.real import execve, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, bad_fd
 from minidocker.real.host import own_fd
 from minidocker.real.signals import Handler, Signals, interrupted
+from minidocker.real.title import Title
 from minidocker.system import Main, System, Trap
 
 #: What a task exits with whose helper is gone: nobody will see it.
@@ -111,13 +112,14 @@ class TaskCalls(Direct):
 class Task:
     """One task: its line of descent, its program's name, and the channel on which it reports to the helper."""
 
-    def __init__(self, line: str, actor: str, channel: int, tracing: mmap, calls: TaskCalls) -> None:
+    def __init__(self, line: str, actor: str, channel: int, tracing: mmap, calls: TaskCalls, title: Title) -> None:
         """Be a task of this very process."""
         self.line = line
         self.actor = actor
         self.channel = channel
         self.tracing = tracing
         self.calls = calls
+        self.title = title
         self.born = 0
         calls.calls["clone"] = self.clone
         calls.calls["execve"] = self.execve
@@ -140,10 +142,12 @@ class Task:
             os._exit(ORPHANED)
 
     def keep(self, fds: Mapping[int, int]) -> None:
-        """Keep only the given descriptors: number here → number before."""
+        """Keep only the given descriptors: number here → number before; of 3 and up those close-on-exec stay so."""
+        closing = {mine for mine, theirs in fds.items() if mine > STDERR_FILENO and theirs in self.calls.cloexec}
         moved = {mine: fcntl(theirs, F_DUPFD_CLOEXEC, OWN_FDS) for mine, theirs in fds.items()}
         os.closerange(0, OWN_FDS)
         self.calls.cloexec.clear()
+        self.calls.cloexec |= closing
         for mine, fd in moved.items():
             os.dup2(fd, mine)
             os.close(fd)
@@ -215,7 +219,7 @@ class Task:
         pid = syscalls.clone(flags)
         self.born += 1
         if pid == 0:
-            child = Task(f"{self.line}.{self.born}", self.actor, theirs, self.tracing, self.calls)
+            child = Task(f"{self.line}.{self.born}", self.actor, theirs, self.tracing, self.calls, self.title)
             child.begin(main, args, fds)
         os.close(theirs)
         call = (self.line, self.actor, "clone", wire.pack((main, *args)), {"flags": flags, "fds": fds and dict(fds)})
@@ -230,6 +234,7 @@ class Task:
             self.execve_for_real(path, argv, env)
         self.calls.close_on_exec()
         self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
+        self.title.set(self.actor, program.argv)
         raise Become(program.main(System(), program.argv, dict(env)))
 
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:

@@ -41,6 +41,7 @@ class Events:
         passes while everybody waits. If nothing can ever happen (no timer, nobody who could run), the answer is ``[]``.
         """
         scheduler, clock = self._kernel.scheduler, self._kernel.clock
+        self._forget_closed()
         if timeout_s is None:
             scheduler.run(self._any)
         else:
@@ -53,9 +54,11 @@ class Events:
     def _any(self) -> bool:
         return bool(self._ended) or any(file.readable() for file in self._watched.values())
 
-    def _take(self) -> list[Event]:
+    def _forget_closed(self) -> None:
         files = self._kernel.host.files.files
         self._watched = {fd: file for fd, file in self._watched.items() if files.get(fd) is file}
+
+    def _take(self) -> list[Event]:
         events = [Event(kind="readable", fd=fd) for fd, file in self._watched.items() if file.readable()]
         ended, self._ended = self._ended, []
         number = self._kernel.host.ns.pid.number

@@ -65,9 +65,6 @@ _HOST_TREE: Final = {
 #: The devices of a simulated host: null(4), full(4), random(4), tty(4).
 _DEVICES: Final = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 
-#: The character devices in /dev (``major << 8 | minor``).
-_HOST_DEVICES: Final = {"null": 0x103, "zero": 0x105, "full": 0x107, "random": 0x108, "urandom": 0x109, "tty": 0x500}
-
 
 class SimKernel(Kernel):
     """A simulated Linux: no root, no Docker, no threads; runs wherever Python runs.
@@ -90,8 +87,6 @@ class SimKernel(Kernel):
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
         self.host = self._boot()
-        for flags in (O_RDONLY, O_WRONLY, O_WRONLY):
-            self.host.files.add(files.open_path(self.host, "/dev/null", flags))
         self._furnish()
 
     def _boot(self) -> Task:
@@ -265,16 +260,13 @@ class SimKernel(Kernel):
 
 
 def _plant(disk: Tmpfs) -> None:
-    """Make the directories and devices that every host has, owned by root."""
+    """Make the directories that every host has, owned by root."""
     for path, mode in _HOST_TREE.items():
         *parents, name = path.split("/")
         directory = disk.root
         for parent in parents:
             directory = directory.child(parent)
         directory.inode.make(directory.child(name), S_IFDIR | mode, ROOT)  # type: ignore[union-attr]  # just made
-    dev = disk.root.child("dev")
-    for name, rdev in _HOST_DEVICES.items():
-        dev.inode.make(dev.child(name), S_IFCHR | 0o666, ROOT, rdev=rdev)  # type: ignore[union-attr]  # just made
 
 
 def _name_paths(error: OSError, args: Sequence[Any]) -> None:

@@ -102,7 +102,7 @@ class PidNamespace:
     def free(self) -> None:
         """Check that a task can be added: ENOMEM once init has ended, EAGAIN if all numbers are taken (clone(2)).
 
-        As in alloc_pid(), a clone that finds no living init has taken a number in each namespace, which are then skipped.
+        As in alloc_pid(), a clone that finds no living init has taken a number in each namespace, never used then.
         """
         if any(len(namespace.tasks) >= PID_MAX - 1 for namespace in self.around()):
             fail(errno.EAGAIN)

@@ -41,8 +41,8 @@ PIPEFS: Final = 13
 class Pages:
     """A pipe's buffer: 16 pages (pipe_write() in fs/pipe.c).
 
-    A write goes on in the last page only if the part of it that fills no page fits there; else it begins a new one. So a
-    pipe can be full with less than 64 KiB in it, but up to PIPE_BUF bytes are never torn.
+    A write goes on in the last page only if the part of it that fills no page fits there; else it begins a new one. So
+    a pipe can be full with less than 64 KiB in it, but up to PIPE_BUF bytes are never torn.
     """
 
     __slots__ = ("_pages", "_start")

@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from minidocker.linux import SIGABRT
 from minidocker.sim.clock import Clock
 from minidocker.sim.signals import Fate, deliver
 from minidocker.sim.task import Wait
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 #: How many calls a task makes before it is another's turn.
 SLICE: Final = 64
-#: What a program exits with that ended by an exception of Python's: what a shell shows of abort(3).
+#: What an init exits with whose program raised, since SIGABRT does not end it: what a shell shows of abort(3).
 CRASHED: Final = 134
 
 
@@ -153,7 +154,7 @@ class Scheduler:
             heappush(self._timers, (wait.until_ns, next(self._numbers), task, wait))
 
     def _crash(self, task: "Task", error: BaseException) -> None:
-        """End a task whose program raised, with the traceback on its standard error."""
+        """End a task whose program raised: as by abort(3), with the traceback on its standard error."""
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
@@ -163,7 +164,7 @@ class Scheduler:
         with suppress(OSError, Wait):  # if nobody can be told
             task.kernel.perform(task, "write", (2, text.encode()), {})
         if task.alive:
-            end(task, CRASHED << 8)
+            end(task, CRASHED << 8 if task is task.ns.pid.init else SIGABRT)
 
 
 class _Raise:

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, WNOHANG, fail, strerror
+from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail, strerror
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.namespaces import check_flags, release_mounts
 from minidocker.sim.signals import send
@@ -69,13 +69,16 @@ def sys_clone(
 
 
 def _descriptors(task: Task, fds: Mapping[int, int] | None) -> Descriptors:
-    """Return the child's descriptors: all of the caller's, or those that fds names, child's number → caller's."""
+    """Return the child's descriptors: all of the caller's, or those that fds names, child's number → caller's.
+
+    Of those that fds names, 0, 1 and 2 stay open over execve; the others keep the caller's close-on-exec flag.
+    """
     if fds is None:
         return task.files.copy()
     chosen = {number: task.files.get(fd) for number, fd in fds.items()}
     files = Descriptors(task.files.limit)
     for number, file in chosen.items():
-        files.put(number, file)
+        files.put(number, file, cloexec=number > STDERR_FILENO and fds[number] in task.files.cloexec)
     return files
 
 

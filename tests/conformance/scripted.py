@@ -1,7 +1,7 @@
 """A task that does what a script says, call after call, and tells each result: one coroutine for any number of cases.
 
-A script is a list of ``[operation, argument, …]``, JSON's values all. A ``clone`` has a script of its own, and is waited
-for at once, so what happens does not depend on whose turn it is. Results are written to descriptor ``REPORT``.
+A script is a list of ``[operation, argument, …]``, JSON's values all. A ``clone`` has a script of its own, and is
+waited for at once, so what happens does not depend on whose turn it is. Results are written to descriptor ``REPORT``.
 """
 
 from minidocker.linux import O_NONBLOCK, S_IFMT, SIG_DFL, SIG_IGN, WNOHANG, errno_name
@@ -161,8 +161,8 @@ async def exit_(k, seen, code):
 
 
 OPERATIONS = {
-    "pipe": pipe, "dup": dup, "dup2": dup2, "close": close, "read": read, "write": write, "lseek": lseek, "fstat": fstat,
-    "open": open_, "mode": mode, "mkdir": mkdir, "chdir": chdir, "getcwd": getcwd, "umask": umask, "signal": signal,
+    "pipe": pipe, "dup": dup, "dup2": dup2, "close": close, "read": read, "write": write, "lseek": lseek,
+    "fstat": fstat, "open": open_, "mode": mode, "mkdir": mkdir, "chdir": chdir, "getcwd": getcwd, "umask": umask, "signal": signal,
     "kill": kill, "clone": clone, "wait4": wait4, "unshare": unshare, "getppid": getppid, "sethostname": sethostname,
     "gethostname": gethostname, "setuid": setuid, "getuid": getuid, "mount": mount, "umount": umount,
     "listdir": listdir, "execve": execve, "exit": exit_,

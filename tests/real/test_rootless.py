@@ -126,15 +126,9 @@ def python_for_everybody() -> str:
     """A Python that other users may run too: the tests' own can lie in root's home."""
     for python in (sys.executable, *filter(None, map(shutil.which, ("/usr/bin/python3", "/usr/local/bin/python3")))):
         check = "import os, sys; os.setuid(54321); os.execv(sys.argv[1], [sys.argv[1], '-c', sys.argv[2]])"
-        new_enough = (
-            f"import sys; sys.path[:0] = [{str(ROOT)!r}]; import minidocker.real; assert sys.version_info >= (3, 11)"
-        )
-        if (
-            subprocess.run(
-                [sys.executable, "-c", check, python, new_enough], capture_output=True, check=False
-            ).returncode
-            == 0
-        ):
+        good = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; import minidocker.real; assert sys.version_info >= (3, 11)"
+        done = subprocess.run([sys.executable, "-c", check, python, good], capture_output=True, check=False)
+        if done.returncode == 0:
             return python
     return pytest.skip("needs python-for-everybody: no Python >= 3.11 and no clone that another user may read")
 

@@ -7,6 +7,7 @@ import pytest
 from conformance.outcome import run
 
 from minidocker.kernel import Event
+from minidocker.linux import CLONE_NEWPID, SIGABRT
 from minidocker.sim import SimKernel
 from minidocker.sim.clock import WallClock
 
@@ -178,10 +179,17 @@ def test_a_crash_ends_the_task_and_nothing_else(kernel):
         raise ValueError("a mistake")
 
     outcome = run(kernel, crash)
-    assert outcome.status == 134 << 8
+    assert outcome.status == SIGABRT
     assert "ValueError: a mistake" in outcome.output
     assert [(crash.task, crash.name) for crash in kernel.crashes] == [("0.1", "init")]
     assert run(kernel, answer, 3).code == 3
+
+
+def test_a_crash_of_an_init(kernel):
+    async def crash(k):
+        raise ValueError
+
+    assert run(kernel, crash, flags=CLONE_NEWPID).status == 134 << 8
 
 
 def test_an_escaping_oserror_is_a_crash(kernel):
@@ -189,7 +197,7 @@ def test_an_escaping_oserror_is_a_crash(kernel):
         await k.open("/nowhere", 0)
 
     outcome = run(kernel, crash)
-    assert outcome.status == 134 << 8
+    assert outcome.status == SIGABRT
     assert "No such file or directory: '/nowhere'" in outcome.output
 
 
@@ -198,7 +206,7 @@ def test_a_crash_with_no_standard_error(kernel):
         await k.close(2)
         raise ValueError
 
-    assert run(kernel, crash).status == 134 << 8
+    assert run(kernel, crash).status == SIGABRT
 
 
 def test_a_program_may_await_nothing_but_calls(kernel):

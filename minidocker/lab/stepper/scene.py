@@ -37,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The merged view, the writable layer, or lower layers; ``layers`` are their numbers in the stack, 0 the writable."""
+    """The merged view, the writable layer, or lower layers; ``layers`` are their numbers, 0 the writable one's."""
 
     kind: str
     title: str

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 Builtin = Callable[["Shell", list[str], bool], Awaitable[int]]
 
 
-def quote(text: str) -> str:
-    """Return a text as a shell would have to read it."""
-    if re.fullmatch(r"[\w@%+:,./^\]-]+", text, re.ASCII):
+def quote(text: str, *, reserved: frozenset[str] = frozenset()) -> str:
+    """Return a text as a shell would have to read it; reserved words would mean something else where they stand."""
+    if re.fullmatch(r"[\w@%+:,./^\]-]+", text, re.ASCII) and text not in reserved:
         return text
     return "'" + text.replace("'", "'\"'\"'") + "'"
 

@@ -12,7 +12,7 @@ from minidocker.programs import stdio
 from minidocker.programs.launch import DEFAULT_PATH
 from minidocker.programs.sh import builtins, expand, pattern, redirect
 from minidocker.programs.sh.failure import Break, Continue, Exit, Jump, RedirectionFailure, Return, ShellFailure
-from minidocker.programs.sh.parser import Parser
+from minidocker.programs.sh.parser import RESERVED, Parser
 from minidocker.programs.sh.syntax import (
     AndOr,
     Background,
@@ -412,7 +412,7 @@ class Shell(Variables):
         """Print what is about to be run, if ``set -x`` asks for it."""
         if self.options["x"]:
             shown = [f"{name}={builtins.quote(value)}" for name, value in assignments]
-            shown += [builtins.quote(word) for word in words]
+            shown += [builtins.quote(word, reserved=RESERVED) for word in words]
             await stdio.complain(self.k, (self.get("PS4") or "+ ") + " ".join(shown))
 
     # programs

@@ -1,6 +1,6 @@
 // Stepper: a trace, stepped forwards and backwards. One ES module for two hosts: anywidget in Jupyter, and a page of its
 // own with a model of four methods (get, set, save_changes, on). While `locked`, the model has no trace to show.
-import { Calls, fullText, putCall, resultText } from "./calls.js";
+import { Calls, fullText, putCall } from "./calls.js";
 import { attr, focusable, icon, node, put } from "./dom.js";
 import { changedNames, shownUntil, tellBytes } from "./layout.js";
 import { Names } from "./names.js";
