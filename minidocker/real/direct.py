@@ -7,7 +7,7 @@ engine's side, in the helper) never waits, :class:`minidocker.real.tasks.TaskCal
 import errno
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from minidocker.kernel import Credentials, Event, Files, Mounts, Stat, Tasks
 from minidocker.linux import O_CLOEXEC
@@ -35,9 +35,11 @@ def stat_of(found: os.stat_result) -> Stat:
     )
 
 
-def bad_fd() -> NoReturn:
-    """Raise EBADF."""
-    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+def checked(fd: int) -> int:
+    """Return a descriptor; EBADF if it is one of the lab's own."""
+    if fd >= OWN_FDS:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return fd
 
 
 class Direct(Files, Mounts, Credentials, Tasks):
@@ -74,20 +76,16 @@ class Direct(Files, Mounts, Credentials, Tasks):
 
     def sys_close(self, fd: int) -> None:
         """Close a descriptor (close(2))."""
-        if fd >= OWN_FDS:
-            bad_fd()
+        os.close(checked(fd))
         self.cloexec.discard(fd)
-        os.close(fd)
 
     def sys_dup(self, fd: int) -> int:
         """Return another descriptor of an open file (dup(2))."""
-        return self.new_fd(os.dup(fd), 0)
+        return self.new_fd(os.dup(checked(fd)), 0)
 
     def sys_dup2(self, fd: int, fd2: int) -> int:
         """Make fd2 a descriptor of fd's open file (dup2(2))."""
-        if fd2 >= OWN_FDS:
-            bad_fd()
-        os.dup2(fd, fd2)
+        os.dup2(checked(fd), checked(fd2))
         if fd != fd2:
             self.cloexec.discard(fd2)
         return fd2
@@ -113,6 +111,14 @@ class Direct(Files, Mounts, Credentials, Tasks):
             os.set_inheritable(fd, True)
         return fd
 
+    def sys_read(self, fd: int, n: int) -> bytes:
+        """Read at the descriptor's offset (read(2))."""
+        return os.read(checked(fd), n)
+
+    def sys_write(self, fd: int, data: bytes) -> int:
+        """Write at the descriptor's offset (write(2))."""
+        return os.write(checked(fd), data)
+
     # what os has under another name or with other arguments
 
     def sys_stat(self, path: str) -> Stat:
@@ -125,7 +131,7 @@ class Direct(Files, Mounts, Credentials, Tasks):
 
     def sys_fstat(self, fd: int) -> Stat:
         """Tell about an open file's inode (fstat(2))."""
-        return stat_of(os.fstat(fd))
+        return stat_of(os.fstat(checked(fd)))
 
     def sys_link(self, src: str, dst: str, *, follow_symlinks: bool = False) -> None:
         """Give an inode one more name (link(2)), which os.link does not do by default on every version of Python."""
@@ -155,17 +161,25 @@ class Direct(Files, Mounts, Credentials, Tasks):
 
 
 _OS_NAMES: Final = (
-    "read", "write", "lseek", "truncate", "ftruncate", "listdir", "mkdir", "rmdir", "unlink", "rename", "symlink",
-    "readlink", "chmod", "fchmod", "chown", "lchown", "fchown", "mknod", "access", "chdir", "fchdir", "getcwd", "umask",
-    "fsync", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid", "geteuid", "getgid", "getegid", "getpid",
-    "kill",
+    "truncate", "listdir", "mkdir", "rmdir", "unlink", "rename", "symlink", "readlink", "chmod", "chown", "lchown",
+    "mknod", "access", "chdir", "getcwd", "umask", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid",
+    "geteuid", "getgid", "getegid", "getpid", "kill",
 )  # fmt: skip
-_OTHER_NAMES: Final = ("umount2", "pivot_root", "unshare", "setns", "sethostname")
+_OTHER_NAMES: Final = ("umount2", "pivot_root", "unshare", "sethostname")
+_DESCRIPTOR_NAMES: Final = ("lseek", "ftruncate", "fchmod", "fchown", "fchdir", "fsync", "setns", "isatty")
+
+
+def _of_descriptor(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the call with the lab's own descriptors out of its reach."""
+    return lambda fd, *args: call(checked(fd), *args)
+
 
 #: The calls that are os's own or :mod:`minidocker.real.syscalls`'s, name for name.
-_OS_CALLS: Final[dict[str, Callable[..., Any]]] = {name: getattr(os, name) for name in _OS_NAMES} | {
-    name: getattr(syscalls, name) for name in _OTHER_NAMES
-}
+_OS_CALLS: Final[dict[str, Callable[..., Any]]] = (
+    {name: getattr(os, name) for name in _OS_NAMES}
+    | {name: getattr(syscalls, name) for name in _OTHER_NAMES}
+    | {name: _of_descriptor(getattr(os, name, None) or getattr(syscalls, name)) for name in _DESCRIPTOR_NAMES}
+)
 
 #: The calls that have a twin for symbolic links themselves.
 _FOLLOWING: Final[dict[str, Callable[..., Any]]] = {

@@ -12,7 +12,7 @@ from stat import S_ISFIFO, S_ISREG
 from typing import Final, NoReturn
 
 from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_RDONLY, O_RDWR, PIPE_BUF, WNOHANG
-from minidocker.real.direct import OWN_FDS, Direct, bad_fd
+from minidocker.real.direct import OWN_FDS, Direct, checked
 
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
 
@@ -63,13 +63,13 @@ class Host(Direct):
 
     def sys_read(self, fd: int, n: int) -> bytes:
         """Read what is there (read(2)); EAGAIN if that is nothing yet."""
-        if not _ready(fd, select.POLLIN):
+        if not _ready(checked(fd), select.POLLIN):
             _again()
         return os.read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
         """Write what there is room for (write(2)); EAGAIN if that is nothing."""
-        if not S_ISREG(os.fstat(fd).st_mode):
+        if not S_ISREG(os.fstat(checked(fd)).st_mode):
             if not _ready(fd, select.POLLOUT):
                 _again()
             data = data[:PIPE_BUF]  # what select(2) promised room for
@@ -96,17 +96,13 @@ class Host(Direct):
 
     def make_waiting(self, fd: int) -> None:
         """Have a pipe's end, about to become a child's, wait as programs expect; EBADF if it is not open."""
-        if fd >= OWN_FDS:
-            bad_fd()
-        if S_ISFIFO(os.fstat(fd).st_mode):
+        if S_ISFIFO(os.fstat(checked(fd)).st_mode):
             os.set_blocking(fd, True)
 
     def watch(self, fd: int) -> None:
         """Have ``news`` tell when fd is readable (epoll_ctl(2)); EPERM for a regular file."""
-        if fd >= OWN_FDS:
-            bad_fd()
         if fd not in self.watched:
-            self.news.register(fd, select.EPOLLIN)
+            self.news.register(checked(fd), select.EPOLLIN)
             self.watched.add(fd)
 
     def unwatch(self, fd: int) -> None:

@@ -15,6 +15,7 @@ import minidocker
 from minidocker.kernel import Event, Kernel, Listener, SyscallEvent
 from minidocker.linux import SIGKILL
 from minidocker.real import wire
+from minidocker.real.wire import LOOKING_FAILED
 
 #: What the helper's interpreter is told to run: no site, no environment variables, nothing but what it needs.
 _START: Final = """
@@ -44,7 +45,10 @@ class RealKernel(Kernel):
         self._listener: Listener | None = None
         self._number = 0
         self._inbox = b""
+        self._polled = 0
         self._late: list[tuple[str, int]] = []
+        self._telling = False
+        self._untold: list[tuple[Any, ...]] = []
         self._sock, theirs = socket.socketpair()
         theirs_alive, ours_alive = os.pipe()
         lab = os.pidfd_open(os.getpid())
@@ -62,7 +66,7 @@ class RealKernel(Kernel):
 
     def _start(self, settings: dict[str, Any], *fds: int) -> None:
         root = str(Path(minidocker.__file__).parent.parent)
-        command = [sys.executable or "python3", "-I", "-S", "-c", _START, root, *map(str, fds)]
+        command = [sys.executable or "python3", "-I", "-S", "-X", "utf8", "-c", _START, root, *map(str, fds)]
         starter = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, start_new_session=True)
         try:
             path = [str(Path(entry).absolute()) for entry in sys.path]
@@ -97,9 +101,9 @@ class RealKernel(Kernel):
 
     def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Return what happened; wait at most timeout_s for it."""
-        if self._late:
-            found, self._late = self._late, []
-        else:
+        found, self._late = self._late, []
+        if not found:
+            self._polled = self._number + 1
             found = self._ask("poll", "", (timeout_s,), {})
         return [Event(kind=kind, **{"pid" if kind == "exited" else "fd": number}) for kind, number in found]
 
@@ -161,18 +165,18 @@ class RealKernel(Kernel):
             raise
 
     def _answer(self) -> Any:
+        asked = self._number
         while True:
             number, final, ok, value, steps = self._receive()
-            for step in steps:
-                self._tell(step)
-            if number != self._number:
-                # The answer to a question that was interrupted (KeyboardInterrupt); what a poll found is kept.
-                if ok and isinstance(value, list) and value and isinstance(value[0], tuple):
-                    self._late += value
-            elif not ok:
-                raise wire.unpack_error(value)
-            elif final:
+            self._tell(steps)
+            if not final:
+                continue
+            if number == asked and ok:
                 return value
+            if number == asked:
+                raise wire.unpack_error(value)
+            if number == self._polled and ok:
+                self._late += value  # the answer to a poll that was interrupted (KeyboardInterrupt): not to be lost
 
     def _receive(self) -> Any:
         """Return the next whole frame. An interrupted wait loses nothing: what has come stays in the inbox."""
@@ -185,25 +189,44 @@ class RealKernel(Kernel):
         frame, self._inbox = self._inbox[:end], self._inbox[end:]
         return wire.decode(frame)
 
-    def _tell(self, step: tuple[Any, ...]) -> None:
-        if self._listener is None:
+    def _tell(self, steps: list[tuple[Any, ...]]) -> None:
+        """Give the listener what came. What it calls itself, it is not told of; what tasks do meanwhile, afterwards."""
+        if self._telling:
+            self._untold += (step for step in steps if step[0] != "0")
             return
-        task, actor, name, args, kwargs, ok, value, inner, uppers = step
-        event = SyscallEvent(
-            task=task,
-            actor=actor,
-            name=name,
-            args=wire.unpack(args),
-            kwargs=wire.unpack(kwargs),
-            result=wire.unpack(value) if ok else None,
-            error=None if ok else wire.unpack_error(value),  # type: ignore[arg-type]
-            inner=tuple(map(wire.unpack_inner, inner)),
-            uppers=uppers,
-        )
+        self._telling = True
         try:
-            self._listener(event)
+            self._untold += steps
+            while self._untold and self._listener is not None:
+                self._tell_one(self._listener, self._untold.pop(0))
+        finally:
+            self._telling = False
+            self._untold.clear()
+
+    def _tell_one(self, listener: Listener, step: tuple[Any, ...]) -> None:
+        if step[0] == LOOKING_FAILED:
+            self.listener_error = wire.unpack_error(step[1])
+            return
+        try:
+            listener(_event(*step))
         except Exception as error:  # noqa: BLE001  a listener cannot break a call
             self.listener_error = error
+
+
+def _event(
+    task: str, actor: str, name: str, args: Any, kwargs: Any, ok: bool, value: Any, inner: Any, uppers: Any
+) -> SyscallEvent:
+    return SyscallEvent(
+        task=task,
+        actor=actor,
+        name=name,
+        args=wire.unpack(args),
+        kwargs=wire.unpack(kwargs),
+        result=wire.unpack(value) if ok else None,
+        error=None if ok else wire.unpack_error(value),  # type: ignore[arg-type]  # a call fails with OSError
+        inner=tuple(map(wire.unpack_inner, inner)),
+        uppers=uppers,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -37,6 +37,13 @@ class Steps:
         """Note a finished call; ``answer`` is (True, result) or (False, error), all packed."""
         uppers: dict[str, Any] = {}
         inner: list[tuple[Any, ...]] = []
+        try:
+            self._look(name, args, uppers, inner)
+        except OSError as error:
+            self._queue.append((wire.LOOKING_FAILED, wire.pack_error(error)))
+        self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers))
+
+    def _look(self, name: str, args: Sequence[Any], uppers: dict[str, Any], inner: list[tuple[Any, ...]]) -> None:
         # An execve changes nothing. What a program of the image then did by itself is found when its end is waited for.
         look_as = {"wait4": "execve", "execve": "wait4"}.get(name, name)
         with _as_root():
@@ -45,7 +52,6 @@ class Steps:
                 if changed:
                     uppers[upper] = changed
                 inner += map(wire.pack_inner, concluded)
-        self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers))
 
     def take(self) -> list[tuple[Any, ...]]:
         """Return the events since the last time, and let the tasks go on that wait for this."""

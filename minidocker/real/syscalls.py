@@ -1,4 +1,4 @@
-"""System calls that Python's os lacks, by the kernel's own names. Each wrapper calls, checks and raises OSError.
+"""System calls that Python's os lacks, by the kernel's own names: each wrapper calls, checks and raises OSError.
 
 Where glibc has no function the call goes by its number (asm/unistd.h). ``PyDLL`` keeps Python's global lock over a
 call: the callers have one thread, and a child made by a raw clone(2) must not find the lock given away.
@@ -9,8 +9,8 @@ import os
 from typing import Final
 
 __all__ = [
-    "brk", "clone", "fsconfig", "fsmount", "fsopen", "mount", "move_mount", "pivot_root", "prctl", "sethostname", "setns",
-    "signalfd", "umount2", "unshare",
+    "brk", "clone", "fsconfig", "fsmount", "fsopen", "mount", "move_mount", "pivot_root", "prctl", "sethostname",
+    "setns", "signalfd", "umount2", "unshare",
 ]  # fmt: skip
 
 _libc: Final = ctypes.PyDLL(None, use_errno=True)

@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 from minidocker import programs
 from minidocker.linux import PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
 from minidocker.real import execve, syscalls, wire
-from minidocker.real.direct import OWN_FDS, Direct, bad_fd
+from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.host import own_fd
 from minidocker.real.signals import Handler, Signals, interrupted
 from minidocker.real.title import Title
@@ -56,12 +56,12 @@ class TaskCalls(Direct):
         """Read, waiting for data (read(2))."""
         if self.signals.handlers and _waits(fd):
             self.signals.wait(fd)
-        return os.read(fd, n)
+        return super().sys_read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
         """Write, waiting for room (write(2)); a handled signal leaves what was not yet written."""
         if not (self.signals.handlers and _waits(fd) and S_ISFIFO(os.fstat(fd).st_mode)):
-            return os.write(fd, data)
+            return super().sys_write(fd, data)
         written = 0
         with suppress(InterruptedError):
             while written < len(data):
@@ -88,10 +88,6 @@ class TaskCalls(Direct):
     def sys_getppid(self) -> int:
         """Return the parent's id (getppid(2))."""
         return os.getppid()
-
-    def sys_isatty(self, fd: int) -> bool:
-        """Tell whether a descriptor is a terminal (isatty(3))."""
-        return os.isatty(fd)
 
     def sys_time_ns(self) -> int:
         """Return the time of day (clock_gettime(2))."""
@@ -214,7 +210,7 @@ class Task:
     def clone(self, main: Main, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
         """Start a child of this task (clone(2))."""
         for fd in (fds or {}).values():
-            os.fstat(fd) if fd < OWN_FDS else bad_fd()
+            os.fstat(checked(fd))
         ours, theirs = map(own_fd, map(socket.socket.detach, socket.socketpair()))
         pid = syscalls.clone(flags)
         self.born += 1
@@ -256,7 +252,7 @@ class Task:
 def _waits(fd: int) -> bool:
     """May a read or write of this descriptor wait?"""
     try:
-        return os.get_blocking(fd)
+        return os.get_blocking(checked(fd))
     except OSError:
         return False
 

@@ -22,6 +22,10 @@ _PLAIN: Final = frozenset({bool, int, float, str, bytes})
 _STAT_FIELDS: Final = tuple(Stat.__dataclass_fields__)
 
 
+#: In a step's first place: looking at an upper directory failed, and the second place has the error.
+LOOKING_FAILED: Final = "!"
+
+
 class Gone(ConnectionError):
     """The other end is no more."""
 

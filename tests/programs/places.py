@@ -1,9 +1,11 @@
 """Run one command in an empty directory, and say what it printed, how it ended, and which tree it left."""
 
+import atexit
 import contextlib
 import functools
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -60,6 +62,7 @@ def busybox_directory() -> str:
     """Return a directory with a link to busybox for each program of the lab that busybox has too."""
     assert BUSYBOX is not None
     directory = tempfile.mkdtemp(prefix="busybox-")
+    atexit.register(shutil.rmtree, directory)
     names = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
     for name in names:
         Path(directory, name).symlink_to(BUSYBOX)

@@ -13,7 +13,7 @@ from minidocker.programs.sh.arithmetic import ArithmeticFailure, evaluate
 from minidocker.programs.sh.builtins import logical, quote
 from minidocker.programs.sh.expand import Piece, joined, split
 from minidocker.programs.sh.lexer import Lexer
-from minidocker.programs.sh.parser import Parser
+from minidocker.programs.sh.parser import RESERVED, Parser
 from minidocker.programs.sh.syntax import (
     AndOr,
     Incomplete,
@@ -133,7 +133,7 @@ def test_what_was_quoted_matches_only_itself(text, other):
 
 @given(st.text(alphabet=st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20))
 def test_quoting_and_reading_again_changes_nothing(text):
-    (word,) = Parser(f"{quote(text)}\n").complete_command().words
+    (word,) = Parser(f"{quote(text, reserved=RESERVED)}\n").complete_command().words
     assert "".join(part.text for part in word) == text
 
 

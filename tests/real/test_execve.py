@@ -55,6 +55,14 @@ class TestLabPrograms:
         output, _ = run(kernel, coroutines.becomes, script, ["ignored", "more"], {})
         assert output.decode() == f"-n  two words {script} more\n"
 
+    def test_ps_shows_it_by_its_own_name_and_arguments(self, kernel, place):
+        sh = put(kernel, f"{place}/a-shell-with-a-long-name", program_file("sh"))
+        script = "echo $(cat /proc/$$/comm); cat /proc/$$/cmdline; cat /proc/self/cmdline >/dev/null"
+        put(kernel, f"{place}/cat", program_file("cat"))
+        output, status = run(kernel, coroutines.becomes, sh, ["sh", "-c", script], {"PATH": place})
+        assert output.decode() == "a-shell-with-a-\n" + "".join(word + "\0" for word in ("sh", "-c", script))
+        assert status == 0
+
     def test_an_unknown_one_is_enoent(self, kernel, place):
         path = put(kernel, f"{place}/x", program_file("no-such-program"))
         assert answer(kernel, coroutines.becomes, path, ["x"], {}) == ["FileNotFoundError", errno.ENOENT, path]

@@ -131,6 +131,21 @@ def test_a_listener_that_raises_breaks_nothing(kernel, place):
     kernel.listener_error = None
 
 
+def test_a_listener_may_call_the_kernel_and_is_not_told_of_that(kernel, place):
+    events: list[SyscallEvent] = []
+
+    def listener(event: SyscallEvent) -> None:
+        events.append(event)
+        kernel.lstat(place)
+
+    kernel.listener = listener
+    kernel.mkdir(f"{place}/a")
+    run(kernel, coroutines.exits, 3)
+    kernel.listener = None
+    assert [event.name for event in events if event.task != "0"] == ["exit"]
+    assert "lstat" not in {event.name for event in events}
+
+
 def test_a_running_task_is_told_of_from_when_somebody_listens(kernel, place):
     pid, end = start(kernel, coroutines.busy, place, 1)
     kernel.poll(0.05)
@@ -217,6 +232,15 @@ class TestUppers:
         run(kernel, coroutines.becomes, path, ["touch", f"{stack}/merged/new"], {})
         (waited,) = [event for event in told if event.name == "wait4" and event.error is None]
         assert set(waited.uppers["stack"]) == {"/new"}
+
+    def test_an_upper_directory_that_is_gone_breaks_no_call(self, kernel, stack, told):
+        kernel.mkdir(f"{stack}/upper2")
+        kernel.observe("gone", [], f"{stack}/upper2")
+        kernel.rmdir(f"{stack}/upper2")
+        assert isinstance(kernel.listener_error, FileNotFoundError)
+        assert [event.name for event in told] == ["mkdir", "rmdir"]
+        kernel.unobserve("gone")
+        kernel.listener_error = None
 
     def test_unobserved_it_is_not_looked_at(self, kernel, stack, told):
         kernel.unobserve("stack")
