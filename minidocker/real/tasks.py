@@ -231,6 +231,7 @@ class Task:
         self.calls.close_on_exec()
         self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
         self.title.set(self.actor, program.argv)
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # as after any execve: else its /proc/self would be root's
         raise Become(program.main(System(), program.argv, dict(env)))
 
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:

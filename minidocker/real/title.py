@@ -1,7 +1,7 @@
 """What ps shows of a task: a lab program runs inside a copy of the helper, and would be shown as python3.
 
 The kernel takes the arguments that ``/proc/PID/cmdline`` shows from the process's memory. Where they lie there may be
-said anew (prctl(2), PR_SET_MM_MAP). A kernel built without CONFIG_CHECKPOINT_RESTORE refuses: then only the name is set.
+said anew (prctl(2), PR_SET_MM_MAP). A kernel without CONFIG_CHECKPOINT_RESTORE refuses: then only the name is set.
 """
 
 import ctypes

@@ -310,6 +310,15 @@ def test_a_copy_rises_unless_motion_is_unwanted(show):
         assert page.evaluate("document.getAnimations().length") == moves
 
 
+def test_a_page_that_opens_at_a_step_has_it_in_view(show):
+    page = show(big_trace(300, 6, 50), index=200)
+    page.locator(".mds-call[data-when=now]").wait_for()
+    page.wait_for_timeout(100)
+    box, calls = page.locator(".mds-call[data-when=now]").bounding_box(), page.locator(".mds-calls").bounding_box()
+    assert at(page) == 201
+    assert calls["y"] <= box["y"] < box["y"] + box["height"] <= calls["y"] + calls["height"] + 1
+
+
 def test_a_thousand_steps_of_five_hundred_names_need_few_nodes(show):
     page = show(big_trace())
     page.locator("[aria-label='Last step']").click()

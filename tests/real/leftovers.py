@@ -55,12 +55,15 @@ def eventually(holds: Callable[[], bool], within_s: float = 2.0) -> bool:
 class Lab:
     """The PID namespaces of a running lab: its helper's, and those inside. All its processes are in one of them.
 
-    They are held open, so that their inode numbers go to nobody else before we have looked.
+    They are held open, so that their inode numbers go to nobody else before we have looked. A user may not look into a
+    helper: then its processes as they are now are remembered.
     """
 
     def __init__(self, *pids: int) -> None:
         """Take the namespaces of these processes, and of all that the first one's /proc shows: a helper's tasks."""
         self._open: dict[int, int] = {}
+        family = [one for pid in pids for one in (pid, *descendants(pid)) if pid]
+        self._family = {pid: _started(pid) for pid in family}
         own = os.stat("/proc/self/ns/pid").st_ino
         for path in [*map(str, pids), *_tasks(*pids[:1])]:
             with suppress(OSError):
@@ -80,8 +83,9 @@ class Lab:
 
         A helper whose lab was killed is a zombie until the machine's init looks for it, which may take seconds.
         """
-        names = [name for name in os.listdir("/proc") if name.isdigit() and _pid_namespace(name) in self._open]
-        return [int(name) for name in names if _state(name) not in "ZX"]
+        found = [name for name in os.listdir("/proc") if name.isdigit() and _pid_namespace(name) in self._open]
+        found += [str(pid) for pid, started in self._family.items() if _started(pid) == started != 0]
+        return [int(name) for name in found if _state(name) not in "ZX"]
 
     def is_gone(self, within_s: float = 3.0) -> None:
         """Fail if a process is still there after a while; then let go of the namespaces."""
@@ -102,6 +106,23 @@ def _state(name: str) -> str:
         return Path(f"/proc/{name}/stat").read_text().rpartition(") ")[2][0]
     except OSError:
         return "X"
+
+
+def _started(pid: int) -> int:
+    """When a process began: with its pid that is who it is. 0 if there is none."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
+    except OSError:
+        return 0
+
+
+def descendants(pid: int) -> list[int]:
+    """Return a process's children, theirs, and so on."""
+    try:
+        children = children_of(pid)
+    except OSError:
+        return []
+    return children + [below for child in children for below in descendants(child)]
 
 
 def _pid_namespace(name: str) -> int:

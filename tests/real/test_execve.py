@@ -63,6 +63,11 @@ class TestLabPrograms:
         assert output.decode() == "a-shell-with-a-\n" + "".join(word + "\0" for word in ("sh", "-c", script))
         assert status == 0
 
+    @pytest.mark.needs("root")
+    def test_a_user_can_open_its_own_descriptors_by_proc(self, kernel, place):
+        sh = put(kernel, f"{place}/sh", program_file("sh"))
+        assert run(kernel, becomes_a_users, sh, ["sh", "-c", "echo through > /proc/self/fd/1"]) == (b"through\n", 0)
+
     def test_an_unknown_one_is_enoent(self, kernel, place):
         path = put(kernel, f"{place}/x", program_file("no-such-program"))
         assert answer(kernel, coroutines.becomes, path, ["x"], {}) == ["FileNotFoundError", errno.ENOENT, path]
@@ -168,6 +173,14 @@ async def pivots_and_becomes(k, root: str, path: str, argv: list[str]) -> int:
     await k.pivot_root(".", ".")
     await k.umount2(".", 2)
     await k.chdir("/")
+    await k.execve(path, argv, {})
+    return 0
+
+
+async def becomes_a_users(k, path: str, argv: list[str]) -> int:
+    await k.fchown(1, 1000, 1000)
+    await k.setgid(1000)
+    await k.setuid(1000)
     await k.execve(path, argv, {})
     return 0
 

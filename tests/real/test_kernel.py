@@ -369,6 +369,7 @@ class TestTheHelper:
             os._exit(1)
         assert os.waitpid(child, 0)[1] == 0
 
+    @pytest.mark.needs("root")  # a user may not look into a helper, not even into their own
     def test_the_merged_view_is_reachable_from_outside(self, kernel, place):
         kernel.mkdir(f"{place}/seen")
         assert os.listdir(f"/proc/{kernel.pid}/root{place}") == ["seen"]

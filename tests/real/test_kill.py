@@ -107,20 +107,12 @@ def test_kills_while_it_starts():
         print(f"seed {seed}: kill -9 after {delay_s * 1000:.0f} ms")
         busy = lab(str(seed))
         time.sleep(delay_s)
-        family = _descendants(busy.pid)
+        family = leftovers.descendants(busy.pid)
         mine = leftovers.Lab(0, *family)
         os.kill(busy.pid, signal.SIGKILL)
         busy.wait()
         assert leftovers.eventually(lambda left=family: not any(map(_runs, left)), 3), f"left: {family}"
         mine.is_gone()
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        children = leftovers.children_of(pid)
-    except OSError:
-        return []
-    return children + [below for child in children for below in _descendants(child)]
 
 
 def _runs(pid: int) -> bool:

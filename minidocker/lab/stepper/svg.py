@@ -13,7 +13,7 @@ from minidocker.trace import INSIDE, Step, Trace
 LIGHT: Final[Mapping[str, str]] = {
     "bg": "#ffffff", "ink": "#1b2430", "dim": "#5c6774", "line": "#d9dee5", "panel": "#f5f7fa", "glass": "#e8f2fa",
     "now": "#fff4d6", "blue": "#0072b2", "sky": "#2f8fc9", "orange": "#b87a00", "amber": "#e69f00", "green": "#008661",
-    "red": "#c04a00", "pink": "#a8507f",
+    "red": "#b54400", "pink": "#a8507f",
 }  # fmt: skip
 DARK: Final[Mapping[str, str]] = {
     "bg": "#11161d", "ink": "#e6ebf1", "dim": "#9aa7b6", "line": "#2d3743", "panel": "#181f28", "glass": "#14293c",

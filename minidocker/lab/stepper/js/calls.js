@@ -102,6 +102,7 @@ export class Calls {
 
   resized() {
     this.height = this.element.clientHeight;
+    if (this.steps) this.keepInView();
     this.fill();
   }
 }
