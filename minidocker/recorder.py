@@ -223,10 +223,10 @@ class Tasks:
     def like(self, event: SyscallEvent, text: str) -> str:
         """Return what is compared between kernels where the text has a child's pid: its line of descent instead."""
         if event.name == "wait4" and isinstance(event.result, tuple):
-            line = self._pids.get((event.task, event.result[0]), "")
-            return f"{line} ended: {strace.result('wait4', event.result).partition(', ')[2]}"
-        if event.name == "kill" and (line := self._pids.get((event.task, event.args[0]))):
-            return text.replace(f"({event.args[0]}", f"({line}", 1)
+            child = self._pids.get((event.task, event.result[0]), "")
+            return f"{child} ended: {strace.result('wait4', event.result).partition(', ')[2]}"
+        if event.name == "kill" and (child := self._pids.get((event.task, event.args[0]), "")):
+            return text.replace(f"({event.args[0]}", f"({child}", 1)
         return ""
 
     def _clone(self, event: SyscallEvent, state: State) -> list[Change]:
@@ -273,7 +273,10 @@ class Tasks:
             return []
         table, target = self._table(event, state), self._absolute(event, target)
         new = {"source": source, "fstype": fstype or "bind", "options": data}
-        return [Change((*table, target), state["mounts"].get(table[1], {}).get(target), new)]
+        mounts = state["mounts"].get(table[1])
+        if mounts is None:  # undone, this leaves no empty table behind
+            return [Change(table, None, {target: new})]
+        return [Change((*table, target), mounts.get(target), new)]
 
     def _umount2(self, event: SyscallEvent, state: State) -> list[Change]:
         table, target = self._table(event, state), self._absolute(event, event.args[0])

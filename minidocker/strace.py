@@ -88,7 +88,7 @@ def _words(name: str, args: list[Any], kwargs: Mapping[str, Any]) -> list[str]:
         return _open_words(*args)
     if name == "clone":
         bits = kwargs.get("flags", 0) | linux.SIGCHLD
-        return [getattr(args[0], "__name__", str(args[0])), flags(bits, [*_CLONE, ("SIGCHLD", linux.SIGCHLD)])]
+        return [getattr(args[0], "__name__", str(args[0])).rsplit(":", 1)[-1].lstrip("_"), flags(bits, [*_CLONE, ("SIGCHLD", linux.SIGCHLD)])]
     if name == "execve":
         return [_word(arg) for arg in args[:2]]
     shapes = _SHAPES.get(name)

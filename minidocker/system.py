@@ -29,7 +29,7 @@ class Trap(Awaitable[Any]):
 
 
 def trap(name: str, /, *args: Any, **kwargs: Any) -> Trap:
-    """Make a system call to be awaited, as in ``await trap("getpid")``."""
+    """Name a system call, to be awaited."""
     return Trap(name, args, kwargs)
 
 

@@ -91,6 +91,8 @@ server = predict(
     fact=facts.served_by("/d/x"),
     name="04-server",
 )
+
+# %%
 lower = predict(
     "Layer 3 was laid on layer 1. What is now in layer 1's own /d/x?",
     choices=["one", "three", "nothing"],

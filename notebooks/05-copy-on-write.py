@@ -111,6 +111,8 @@ move_file = predict(
     fact=facts.upper_bytes,
     name="05-mv-file",
 )
+
+# %%
 move_dir = predict(
     "rename('/d', '/e'), a directory with two tiny files. How does it end?",
     choices=["it works", "EXDEV", "ENOTEMPTY", "EROFS"],
@@ -157,6 +159,8 @@ removed = predict(
     fact=facts.in_upper("/big"),
     name="05-rm",
 )
+
+# %%
 anew = predict(
     "And when a new, empty /big has been made after that?",
     choices=["nothing", "whiteout", "file", "whiteout and file"],
@@ -238,6 +242,8 @@ door = predict(
     fact=lambda text: text.strip(),
     name="05-descriptor",
 )
+
+# %%
 inode = predict(
     "The file lies in another directory now. Has its inode number, as stat tells it, changed?",
     choices=["yes", "no"],

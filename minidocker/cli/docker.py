@@ -272,6 +272,29 @@ def _no_files(path: str) -> bytes:
     raise FileNotFoundError(2, "No such file or directory", path)
 
 
+#: Flags that docker has and the lab does not have yet: with a value, and without.
+_NOT_YET: Final = """
+    add-host attach,a blkio-weight cap-add cap-drop cgroup-parent cpu-shares,c cpus cpuset-cpus device dns env-file
+    expose group-add hostname,h ipc isolation label,l link log-driver mac-address memory,m memory-swap mount network
+    oom-score-adj pid pids-limit platform publish,p pull restart runtime security-opt shm-size stop-signal stop-timeout
+    sysctl tmpfs ulimit userns uts volume,v volumes-from
+""".split()  # noqa: SIM905  a list of words reads as words
+_NOT_YET_SWITCHES: Final = (
+    "interactive,i",
+    "tty,t",
+    "init",
+    "no-healthcheck",
+    "privileged",
+    "publish-all,P",
+    "read-only",
+)
+
+
+def _not_yet(word: str, takes: str) -> Flag:
+    name, _, short = word.partition(",")
+    return Flag(name=name, short=short, takes=takes, modelled=False)
+
+
 _CREATE_FLAGS: Final = (
     Flag(name="name", takes="string"),
     Flag(name="env", short="e", takes="list"),
@@ -279,22 +302,9 @@ _CREATE_FLAGS: Final = (
     Flag(name="entrypoint", takes="string"),
     Flag(name="user", short="u", takes="string"),
     Flag(name="rm"),
-    Flag(name="interactive", short="i", modelled=False),
-    Flag(name="tty", short="t", modelled=False),
-    *(
-        Flag(name=name, short=short, takes="value", modelled=False)
-        for name, short in {
-            "publish": "p", "volume": "v", "memory": "m", "cpu-shares": "c", "hostname": "h", "label": "l",
-            "attach": "a", "link": "", "network": "", "cpus": "", "pids-limit": "", "restart": "",
-            "cap-add": "", "cap-drop": "", "mount": "", "tmpfs": "", "ulimit": "", "pid": "", "ipc": "", "uts": "", "userns": "",
-            "platform": "", "env-file": "", "security-opt": "", "stop-signal": "", "device": "", "add-host": "", "dns": "",
-        }.items()
-    ),
-    *(
-        Flag(name=name, short=short, modelled=False)
-        for name, short in {"publish-all": "P", "read-only": "", "privileged": "", "init": ""}.items()
-    ),
-)  # fmt: skip
+    *(_not_yet(word, "value") for word in _NOT_YET),
+    *(_not_yet(word, "") for word in _NOT_YET_SWITCHES),
+)
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "create": Command(

@@ -31,7 +31,7 @@ white-space:pre-wrap;font:13px/1.4 var(--jp-code-font-family,ui-monospace,monosp
 
 def shell() -> Any:
     """Return IPython's shell, if this runs in one, else None."""
-    if "IPython" not in sys.modules:
+    if sys.modules.get("IPython") is None:
         return None
     from IPython.core.getipython import get_ipython  # noqa: PLC0415  is already loaded
 

@@ -55,6 +55,7 @@ class TaskCalls(Direct):
     def sys_read(self, fd: int, n: int) -> bytes:
         """Read, waiting for data (read(2))."""
         if self.signals.handlers and _waits(fd):
+            os.read(fd, 0)  # EBADF for what was not opened for reading: poll(2) would wait for ever
             self.signals.wait(fd)
         return super().sys_read(fd, n)
 
@@ -62,6 +63,7 @@ class TaskCalls(Direct):
         """Write, waiting for room (write(2)); a handled signal leaves what was not yet written."""
         if not (self.signals.handlers and _waits(fd) and S_ISFIFO(os.fstat(fd).st_mode)):
             return super().sys_write(fd, data)
+        os.write(fd, b"")  # EBADF for what was not opened for writing: poll(2) would wait for ever
         written = 0
         with suppress(InterruptedError):
             while written < len(data):
@@ -129,7 +131,7 @@ class Task:
             os.closerange(self.channel + 1, _MOST_FDS)
             self.calls.signals.after_clone()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD} - set(self.calls.signals.handlers))
-            for signum in (signal.SIGIO, signal.SIGPIPE, signal.SIGXFSZ):
+            for signum in {signal.SIGIO, signal.SIGPIPE, signal.SIGXFSZ} - self.calls.signals.ignored:
                 signal.signal(signum, signal.SIG_DFL)
             self.drive(main(System(), *args))
         except BaseException:  # noqa: BLE001  nothing may get out of this process

@@ -163,7 +163,7 @@ async def exit_(k, code):
 OPERATIONS = {
     "pipe": pipe, "dup": dup, "dup2": dup2, "close": close, "read": read, "write": write, "lseek": lseek,
     "fstat": fstat, "open": open_, "mode": mode, "mkdir": mkdir, "chdir": chdir, "getcwd": getcwd, "umask": umask,
-    "signal": signal, "kill": kill, "clone": clone, "wait4": wait4, "unshare": unshare, "getppid": getppid, "sethostname": sethostname,
-    "gethostname": gethostname, "setuid": setuid, "getuid": getuid, "mount": mount, "umount": umount,
-    "listdir": listdir, "execve": execve, "exit": exit_,
+    "signal": signal, "kill": kill, "clone": clone, "wait4": wait4, "unshare": unshare, "getppid": getppid,
+    "sethostname": sethostname, "gethostname": gethostname, "setuid": setuid, "getuid": getuid, "mount": mount,
+    "umount": umount, "listdir": listdir, "execve": execve, "exit": exit_,
 }  # fmt: skip

@@ -37,7 +37,8 @@ def test_an_image_that_does_not_fit(host):
 
 
 def test_a_container_that_fills_the_disk(host):
-    outcome = host.docker(["run", "--name", "fill", "lab", "sh", "-c", "dd if=/dev/zero of=/full bs=1024 count=8192; echo $?"])
+    script = "dd if=/dev/zero of=/full bs=1024 count=8192; echo $?"
+    outcome = host.docker(["run", "--name", "fill", "lab", "sh", "-c", script])
     assert "No space left on device" in outcome.stderr
     assert outcome.stdout == "1\n"
     host.docker("rm fill")

@@ -57,6 +57,7 @@ def test_the_script_is_one_module_without_imports():
     assert not re.search(r"^\s*import\b", "".join(module), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_neither_the_page_nor_the_picture_imports_what_is_heavy():
     code = "import sys; from minidocker.lab.stepper import to_html, to_svg; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

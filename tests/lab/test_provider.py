@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from lab.sample_trace import directory, file, whiteout
 from lab.stacks import stacks
@@ -82,6 +83,7 @@ def test_hidden_bytes_are_those_that_no_name_reaches():
     assert hidden_bytes([{"/a": file(100)}, *lowers]) == 12
 
 
+@pytest.mark.slow
 @given(stacks)
 def test_the_search_from_above_finds_what_building_from_below_leaves(stack):
     plain = [

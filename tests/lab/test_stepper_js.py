@@ -80,6 +80,7 @@ def test_the_numbers_and_shapes_are_the_same(js):
         assert js("shapes", w=102, h=height) == mine
 
 
+@pytest.mark.slow
 @many
 @given(stack=stacks)
 def test_the_same_layer_serves_each_name(js, stack):
@@ -89,12 +90,14 @@ def test_the_same_layer_serves_each_name(js, stack):
     assert js("names", stack=stack) == sorted(names_of(stack), key=lambda name: name.encode("utf-16-be"))
 
 
+@pytest.mark.slow
 @many
 @given(stack=stacks)
 def test_the_same_bytes_are_hidden(js, stack):
     assert js("hidden", stack=stack) == hidden_bytes(stack)
 
 
+@pytest.mark.slow
 @many
 @given(sizes=st.lists(st.integers(0, 10**14)))
 def test_sizes_read_the_same(js, sizes):
@@ -142,6 +145,7 @@ def traces(draw):
     return Trace(command="x", steps=tuple(steps), kernel=KERNEL, layers=made, initial=initial)
 
 
+@pytest.mark.slow
 @many
 @given(
     trace=traces(),
@@ -167,12 +171,14 @@ def test_the_picture_of_the_sample_run_is_the_same(js, zoom):
         )
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_large_trace_is_the_same(js):
     trace = big_trace(150, 30, 300)
     for index in (0, 70, 149):
         assert js("picture", trace=trace.to_json(), index=index, zoom=3, options={}) == plain(picture(trace, index))
 
 
+@pytest.mark.slow
 @many
 @given(indexes=st.lists(st.integers(-1, 19), max_size=30))
 def test_any_walk_through_the_steps_gives_the_states_of_the_trace(js, indexes):

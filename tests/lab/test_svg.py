@@ -68,6 +68,7 @@ def test_a_trace_without_layers_says_so():
     assert any("No layers" in text for text in texts(to_svg(dataclasses.replace(COW, steps=(), initial=empty_state()))))
 
 
+@pytest.mark.slow
 def test_the_figure_shows_the_same_words(tmp_path):
     pytest.importorskip("matplotlib")
     from minidocker.lab.stepper.figure import to_figure

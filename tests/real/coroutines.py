@@ -446,3 +446,10 @@ async def runs_away(k: System) -> int:
     await k.clone(child)
     await k.sleep(30)
     return 0
+
+
+def endless_job(kernel: Kernel) -> None:
+    """A job that never looks at the wire."""
+    number = 0
+    while True:
+        number += 1

@@ -126,18 +126,11 @@ def _runs(pid: int) -> bool:
 JOB = """
 import sys, time
 from minidocker.real import RealKernel
-from tests.real.test_kill import endless
+from tests.real.coroutines import endless_job
 kernel = RealKernel()
 print(kernel.pid, flush=True)
-kernel.job(endless)
+kernel.job(endless_job)
 """
-
-
-def endless(kernel) -> None:
-    """A job that never looks at the wire."""
-    number = 0
-    while True:
-        number += 1
 
 
 @pytest.mark.slow

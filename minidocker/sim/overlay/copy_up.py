@@ -55,6 +55,8 @@ def _copy_up_one(overlay: "Overlay", dentry: "Dentry", *, truncate: bool) -> Non
     assert upper.inode is not None
     inode.real = upper.inode
     inode.merges = True
+    if not inode.const_ino:  # it was one name of a lower hard link; from now on the copy is what it is known by
+        overlay.inodes[upper.inode] = inode
     overlay.tell("copy_up", dentry, size)
 
 

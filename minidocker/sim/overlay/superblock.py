@@ -119,8 +119,10 @@ def _prepare_work(base: Dentry, *, volatile: bool) -> Dentry:
     work = base.child("work")
     directory.make(work, S_IFDIR, ROOT)
     if volatile:
-        _make(work.child("incompat"), S_IFDIR | 0o700)
-        _make(work.child("incompat").child("volatile"), S_IFREG | 0o600)
+        mark = work
+        for name, kind in (("incompat", S_IFDIR), ("volatile", S_IFDIR), ("dirty", S_IFREG)):
+            mark = mark.child(name)
+            _make(mark, kind)
     return work
 
 

@@ -49,7 +49,8 @@ export class Calls {
     if (top < this.scrolled + HEIGHT) this.scrolled = Math.max(0, top - 2 * HEIGHT);
     else if (top + 2 * HEIGHT > this.scrolled + seen) this.scrolled = top + 3 * HEIGHT - seen;
     else return;
-    requestAnimationFrame(() => (this.element.scrollTop = this.scrolled));
+    const wanted = this.scrolled; // a scroll event on its way may still tell an older place
+    requestAnimationFrame(() => (this.element.scrollTop = wanted));
   }
 
   fill() {

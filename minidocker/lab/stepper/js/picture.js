@@ -262,7 +262,8 @@ export class Picture {
     const first = Math.ceil(this.left / pitch);
     if (number < 0 || (number >= first && number < first + room)) return;
     this.left = (number < first ? number : number - room + 1) * pitch;
-    requestAnimationFrame(() => (this.element.scrollLeft = this.left));
+    const wanted = this.left;
+    requestAnimationFrame(() => (this.element.scrollLeft = wanted));
   }
 }
 
