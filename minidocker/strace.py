@@ -88,13 +88,18 @@ def _words(name: str, args: list[Any], kwargs: Mapping[str, Any]) -> list[str]:
         return _open_words(*args)
     if name == "clone":
         bits = kwargs.get("flags", 0) | linux.SIGCHLD
-        return [getattr(args[0], "__name__", str(args[0])).rsplit(":", 1)[-1].lstrip("_"), flags(bits, [*_CLONE, ("SIGCHLD", linux.SIGCHLD)])]
+        return [_function(args[0]), flags(bits, [*_CLONE, ("SIGCHLD", linux.SIGCHLD)])]
     if name == "execve":
         return [_word(arg) for arg in args[:2]]
     shapes = _SHAPES.get(name)
     if shapes is None:
         return [_word(arg) for arg in args]
     return [shape(arg) for shape, arg in zip(shapes, args, strict=False)]
+
+
+def _function(main: Any) -> str:
+    """Return the name of what a clone starts: a function, or ``module:name`` where it is another process's."""
+    return getattr(main, "__name__", str(main)).rsplit(":", 1)[-1].lstrip("_")
 
 
 def _open_words(path: str, bits: int, mode: int = 0) -> list[str]:

@@ -57,6 +57,7 @@ ENTRY_KINDS = (*("file", "dir") * 3, "symlink", "node", "whiteout", "link", "opa
 DIR_MODES = (0o755, 0o755, 0o777, 0o700, 0o1777, 0o2775)
 FLAG_ODDS = {O_CREAT: 0.45, O_EXCL: 0.1, O_TRUNC: 0.2, O_APPEND: 0.2, O_DIRECTORY: 0.06, O_NOFOLLOW: 0.08}
 OPTIONS = ("", "", ",redirect_dir=on", ",redirect_dir=off", ",redirect_dir=follow", ",redirect_dir=nofollow")
+OPTIONS += (",volatile", ",userxattr,redirect_dir=nofollow")
 
 
 @dataclasses.dataclass
@@ -67,6 +68,8 @@ class Case:
     upper: list[Entry] | None
     options: str
     calls: list[Call]
+    apart: int = -1
+    """The number of a lower layer that is a file system of its own."""
 
 
 class DirectLinux:
@@ -122,6 +125,8 @@ class Pair:
             kernel.chdir(base)
             for number, entries in enumerate(case.lowers):
                 kernel.mkdir(f"l{number}")
+                if number == case.apart:
+                    kernel.mount("tmpfs", f"l{number}", "tmpfs", 0, "mode=755")
                 plant(kernel, f"l{number}", entries)
             for name in ("u", "w", "m"):
                 kernel.mkdir(name)
@@ -309,7 +314,9 @@ class Generator:
         lowers = [self.layer(redirects=redirects) for _ in range(self.random.choice((1, 1, 2, 2, 3, 4)))]
         readonly = len(lowers) > 1 and self.random.random() < 0.06
         upper = None if readonly else self.layer(redirects=False) if self.random.random() < 0.3 else []
-        return Case(lowers, upper, options, [self.call() for _ in range(self.random.randint(3, length))])
+        calls = [self.call() for _ in range(self.random.randint(3, length))]
+        apart = self.random.randrange(len(lowers)) if self.random.random() < 0.1 else -1
+        return Case(lowers, upper, options, calls, apart)
 
     def layer(self, *, redirects: bool) -> list[Entry]:
         """Return entries for a layer. Marks lie in all layers, as image layers on each other have them."""
