@@ -9,7 +9,7 @@ from typing import Any, Final
 from minidocker import explain, linux, strace
 from minidocker.image_store import cut
 from minidocker.kernel import Inner, SyscallEvent
-from minidocker.state import Change, State, apply, empty_state
+from minidocker.state import Change, State, apply, empty_state, put
 from minidocker.trace import DOCKER, ENGINE, INSIDE, SYSCALL, Step, Trace, chain_digest
 
 HOST: Final = "0"
@@ -168,12 +168,10 @@ class Recorder:
     def _changes(self, puts: Sequence[tuple[tuple[str, ...], Any]]) -> list[Change]:
         changes = []
         for path, new in puts:
-            old: Any = self._state
-            for key in path:
-                old = old.get(key) if isinstance(old, Mapping) else None
-            if old != new:
-                changes.append(Change(path, old, new))
-                self._state = apply(self._state, changes[-1:])
+            change = put(self._state, path, new)
+            if change.old != change.new:
+                changes.append(change)
+                self._state = apply(self._state, [change])
         return changes
 
     def _digested(self, step: Step, previous: str) -> Step:

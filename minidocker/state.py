@@ -55,6 +55,18 @@ def revert(state: State, changes: Iterable[Change]) -> State:
     return apply(state, [change.inverse() for change in reversed(list(changes))])
 
 
+def put(state: State, path: tuple[str, ...], new: Any) -> Change:
+    """Return the change that puts a value at a path (None: takes it away); missing tables on the way come with it."""
+    table: Any = state
+    for depth, key in enumerate(path):
+        if key not in table:
+            for inner in reversed(path[depth + 1 :]):
+                new = {inner: new}
+            return Change(path[: depth + 1], None, new)
+        table = table[key]
+    return Change(path, table, new)
+
+
 def diff(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Change]:
     """Yield the changes that lead from one value to another, as deep in the dictionaries as they differ."""
     if old == new:

@@ -167,6 +167,8 @@ v = lab.union(
         {"/conf/d": "newer"},
     ]
 )
+
+# %%
 fresh = predict(
     "Layer 2 marks /conf opaque, and layer 3 adds a file. Which names are in /conf?",
     several=["a", "b", "c", "d"],

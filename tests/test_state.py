@@ -1,9 +1,9 @@
 import copy
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from minidocker.state import Change, apply, diff, empty_state, revert
+from minidocker.state import Change, apply, diff, empty_state, put, revert
 
 leaves = st.one_of(st.integers(), st.text(max_size=3), st.lists(st.integers(), max_size=2))
 tables = st.recursive(
@@ -41,3 +41,17 @@ def test_a_change_is_json_and_back():
     change = Change(("uppers", "web", "/a"), None, {"kind": "whiteout"})
     assert Change.from_json(change.to_json()) == change
     assert change.to_json() == [["uppers", "web", "/a"], None, {"kind": "whiteout"}]
+
+
+@given(states, st.lists(st.text(max_size=2), min_size=1, max_size=4), leaves)
+def test_what_was_put_is_taken_back_with_the_tables_it_came_in(state, path, new):
+    table = state
+    for key in path[:-1]:  # a path leads through tables
+        table = table.get(key, {})
+        assume(isinstance(table, dict))
+    change = put(state, tuple(path), new)
+    after = apply(state, [change])
+    assert revert(after, [change]) == state
+    for key in path:
+        after = after[key]
+    assert after == new

@@ -253,6 +253,7 @@ class Helper:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.lab)
         _, fds, _, _ = socket.recv_fds(sock, 1, 1)
         sock.detach()
+        os.set_inheritable(fds[0], False)  # recvmsg(2) leaves it open over an execve
         return self.host.new_fd(fds[0], os.O_CLOEXEC)
 
     # tasks
@@ -273,7 +274,7 @@ class Helper:
             task.begin(function, args, fds)
         self.born += 1
         theirs.close()
-        self.listen_to(ours)
+        self.listen_to(own_fd(ours.detach()))
         pidfd = own_fd(os.pidfd_open(pid))
         self.children[pidfd] = pid
         self.pids.add(pid)
@@ -296,9 +297,8 @@ class Helper:
                     return  # it stays until the lab waits for it; then we look behind it
                 os.waitpid(ended.si_pid, 0)
 
-    def listen_to(self, sock: socket.socket) -> None:
+    def listen_to(self, fd: int) -> None:
         """Take reports of a task from now on."""
-        fd = own_fd(sock.detach())
         channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd))
         self.hooks[fd] = lambda: self.reports(channel)
         self.epoll.register(fd, select.EPOLLIN)
@@ -310,8 +310,7 @@ class Helper:
             for kind, *step in channel.reports():
                 channel.exec = step if kind == "exec" else None  # type: ignore[assignment]
                 if kind == "clone":
-                    inner = channel.descriptor()
-                    self.listen_to(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=inner))
+                    self.listen_to(channel.descriptor())
                 if kind != "exec":
                     self.note(step)
                     self.steps.acknowledge(fd)

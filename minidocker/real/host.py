@@ -11,7 +11,7 @@ import select
 from stat import S_ISFIFO, S_ISREG
 from typing import Final, NoReturn
 
-from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_RDONLY, O_RDWR, PIPE_BUF, WNOHANG
+from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, WNOHANG
 from minidocker.real.direct import OWN_FDS, Direct, checked
 
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
@@ -43,7 +43,7 @@ class Host(Direct):
 
     def sys_open(self, path: str, flags: int, mode: int = 0o777) -> int:
         """Open a file (open(2)); EAGAIN for a fifo whose other end is not open."""
-        if not flags & O_NONBLOCK and flags & O_ACCMODE != O_RDWR and _is_fifo(path):
+        if not flags & (O_NONBLOCK | O_PATH) and flags & O_ACCMODE != O_RDWR and _is_fifo(path):
             return self._open_fifo(path, flags)
         return super().sys_open(path, flags, mode)
 
@@ -63,14 +63,14 @@ class Host(Direct):
 
     def sys_read(self, fd: int, n: int) -> bytes:
         """Read what is there (read(2)); EAGAIN if that is nothing yet."""
-        if not _ready(checked(fd), select.POLLIN):
+        if n and not _ready(checked(fd), select.POLLIN) and _mode(fd) != O_WRONLY:
             _again()
-        return os.read(fd, n)
+        return super().sys_read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
         """Write what there is room for (write(2)); EAGAIN if that is nothing."""
         if not S_ISREG(os.fstat(checked(fd)).st_mode):
-            if not _ready(fd, select.POLLOUT):
+            if data and not _ready(fd, select.POLLOUT) and _mode(fd) != O_RDONLY:
                 _again()
             data = data[:PIPE_BUF]  # what select(2) promised room for
         return os.write(fd, data)
@@ -117,6 +117,10 @@ def _ready(fd: int, event: int) -> bool:
     poll.register(fd, event)
     found = poll.poll(0)
     return bool(found)
+
+
+def _mode(fd: int) -> int:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & O_ACCMODE
 
 
 def _is_fifo(path: str) -> bool:

@@ -79,6 +79,7 @@ class RealKernel(Kernel):
             _, received, _, _ = socket.recv_fds(self._sock, 1, 1)
             self._news = received[0]
             self._held.fds += received
+            os.set_inheritable(self._news, False)
         finally:
             starter.wait()
 

@@ -95,7 +95,7 @@ class Signals:
 
     def wait4(self, pid: int, options: int) -> tuple[int, int]:
         """Reap a child (wait4(2))."""
-        if options & WNOHANG or not self.handlers:
+        if options & WNOHANG or not self.handlers or SIGCHLD in self.ignored:  # then no signal tells of an end
             return os.wait4(pid, options)[:2]
         return self._wait4_or_signal(pid, options)
 

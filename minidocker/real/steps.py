@@ -9,6 +9,7 @@ from typing import Any, Final
 from minidocker.kernel import Files
 from minidocker.observe import UpperWatch
 from minidocker.real import wire
+from minidocker.real.host import own_fd
 
 #: More steps than this untaken, and tasks wait with their next call: a loop in a container must not fill the memory.
 MOST_UNTAKEN: Final = 10_000
@@ -95,7 +96,7 @@ class Channel:
         data, fds, _, _ = socket.recv_fds(self.sock, 1 << 16, 4)
         if not data:
             raise wire.Gone
-        self._fds += fds
+        self._fds += map(own_fd, fds)
         self._inbox += data
         while len(self._inbox) >= 4 and len(self._inbox) >= (end := 4 + int.from_bytes(self._inbox[:4], "little")):
             frame, self._inbox = self._inbox[:end], self._inbox[end:]

@@ -205,7 +205,7 @@ class Task:
             socket.send_fds(sock, [frame], [fd])
             sock.detach()
         else:
-            os.write(self.channel, frame)
+            wire.write(self.channel, frame)
         if not os.read(self.channel, 1):
             os._exit(ORPHANED)  # no helper, no lab
 
@@ -214,7 +214,12 @@ class Task:
         for fd in (fds or {}).values():
             os.fstat(checked(fd))
         ours, theirs = map(own_fd, map(socket.socket.detach, socket.socketpair()))
-        pid = syscalls.clone(flags)
+        try:
+            pid = syscalls.clone(flags)
+        except OSError:
+            os.close(ours)
+            os.close(theirs)
+            raise
         self.born += 1
         if pid == 0:
             child = Task(f"{self.line}.{self.born}", self.actor, theirs, self.tracing, self.calls, self.title)
@@ -244,8 +249,6 @@ class Task:
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
         try:
-            for fd in self.calls.cloexec:
-                os.set_inheritable(fd, False)
             os.execve(path, list(argv), dict(env))  # noqa: S606  the shell would be another program
         finally:
             for signum, handler in handlers.items():

@@ -32,7 +32,11 @@ class Gone(ConnectionError):
 
 def send(fd: int, value: Any) -> None:
     """Write one frame. BrokenPipeError or ConnectionResetError if nobody is there."""
-    frame = encode(value)
+    write(fd, encode(value))
+
+
+def write(fd: int, frame: bytes) -> None:
+    """Write all of a frame."""
     sent = os.write(fd, frame)
     while sent < len(frame):
         sent += os.write(fd, memoryview(frame)[sent:])

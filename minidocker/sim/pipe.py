@@ -151,6 +151,8 @@ class PipeEnd(OpenFile):
         A blocking write of more than fits takes what fits, and waits with the rest: how many it took is kept in the
         Wait. A handler that runs then, or the last reader's leaving, makes it return that number (write(2)).
         """
+        if not data:
+            return 0
         taken: int = task.wait.kept if task.wait else 0
         if not self.pipe.has_readers():
             send(task, SIGPIPE)

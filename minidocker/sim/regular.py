@@ -74,7 +74,7 @@ class InodeFile(OpenFile):
         """Move the offset and return it; EINVAL below zero."""
         if whence == SEEK_CUR:
             position += self.offset
-        elif whence == SEEK_END:
+        elif whence == SEEK_END and not self.inode.is_dir:  # a tmpfs's directory has no end to start from
             position += self.inode.size
         elif whence != SEEK_SET:
             fail(errno.EINVAL)

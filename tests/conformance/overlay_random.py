@@ -52,7 +52,7 @@ Call = tuple[Any, ...]
 NAMES = ("a", "b", "c", "d")
 IDS = (0, 0, 1000, 1001)
 MODES = (0o644, 0o600, 0o755, 0o444, 0o4755, 0o2755, 0o2644, 0o666, 0o777, 0o1777, 0o711, 0o000, 0o6777, 0o2777)
-XATTRS = ("user.x", "user.y", "trusted.z", "trusted.overlay.t", "trusted.overlay.opaque", "security.s", "odd", "user.")
+XATTRS = ("user.x", "user.y", "trusted.z", "trusted.overlay.t", "trusted.overlay.opaque", "user.overlay.t", "security.s", "odd", "user.")
 ENTRY_KINDS = (*("file", "dir") * 3, "symlink", "node", "whiteout", "link", "opaque")
 DIR_MODES = (0o755, 0o755, 0o777, 0o700, 0o1777, 0o2775)
 FLAG_ODDS = {O_CREAT: 0.45, O_EXCL: 0.1, O_TRUNC: 0.2, O_APPEND: 0.2, O_DIRECTORY: 0.06, O_NOFOLLOW: 0.08}
@@ -232,7 +232,7 @@ class Pair:
 
 def _xattrs(kernel: Any, path: str) -> list[Any]:
     names = sorted(kernel.listxattr(path, follow_symlinks=False))
-    hidden = ("trusted.overlay.origin", "trusted.overlay.uuid")
+    hidden = tuple(f"{space}.overlay.{mark}" for space in ("trusted", "user") for mark in ("origin", "uuid"))
     return [(name, "" if name in hidden else kernel.getxattr(path, name, follow_symlinks=False)) for name in names]
 
 
@@ -306,11 +306,13 @@ class Generator:
     def __init__(self, seed: object) -> None:
         """Start from a seed."""
         self.random = random.Random(str(seed))
+        self.prefix = "trusted"
 
     def case(self, length: int = 15) -> Case:
         """Return a case of at most so many calls."""
         options = self.random.choice(OPTIONS)
         redirects = "nofollow" not in options
+        self.prefix = "user" if "userxattr" in options else "trusted"
         lowers = [self.layer(redirects=redirects) for _ in range(self.random.choice((1, 1, 2, 2, 3, 4)))]
         readonly = len(lowers) > 1 and self.random.random() < 0.06
         upper = None if readonly else self.layer(redirects=False) if self.random.random() < 0.3 else []
@@ -332,7 +334,7 @@ class Generator:
                     dirs.append(path + "/")
                 if kind == "opaque":
                     value = self.random.choice((b"y", b"y", b"y", b"n"))
-                    entries.append(("xattr", path, "trusted.overlay.opaque", value))
+                    entries.append(("xattr", path, f"{self.prefix}.overlay.opaque", value))
                 elif redirects and self.random.random() < 0.04:
                     entries += self.redirect(path, paths)
             elif kind == "file":

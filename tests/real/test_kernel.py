@@ -11,7 +11,18 @@ from rights import ROOT
 
 from minidocker import linux
 from minidocker.kernel import Stat
-from minidocker.linux import O_CLOEXEC, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, S_IFCHR, S_IFIFO
+from minidocker.linux import (
+    O_CLOEXEC,
+    O_CREAT,
+    O_DIRECTORY,
+    O_NONBLOCK,
+    O_PATH,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
+    S_IFCHR,
+    S_IFIFO,
+)
 from minidocker.real import RealKernel
 
 pytestmark = pytest.mark.needs("linux")
@@ -234,6 +245,8 @@ class TestDescriptors:
     def test_an_empty_pipe_is_eagain_not_a_wait(self, kernel):
         end, other = kernel.pipe2(O_CLOEXEC)
         assert code(kernel.read, end, 1) == "EAGAIN"
+        assert kernel.read(end, 0) == b""
+        assert {code(kernel.read, other, 1), code(kernel.write, end, b"x")} == {"EBADF"}
         assert kernel.write(other, b"x") == 1
         assert kernel.read(end, 9) == b"x"
         kernel.close(other)
@@ -255,6 +268,7 @@ class TestDescriptors:
         assert code(kernel.open, fifo, O_RDONLY) == "EAGAIN"
         assert code(kernel.open, fifo, O_WRONLY) == "EAGAIN"
         assert code(kernel.open, fifo, O_WRONLY | O_NONBLOCK) == "ENXIO"
+        kernel.close(kernel.open(fifo, O_PATH))
         both = kernel.open(fifo, O_RDWR)
         reader, writer = kernel.open(fifo, O_RDONLY), kernel.open(fifo, O_WRONLY)
         assert kernel.write(writer, b"through") == 7

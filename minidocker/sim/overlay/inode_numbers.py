@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from minidocker.kernel import Stat
+from minidocker.linux import S_IFDIR, S_IFREG
 from minidocker.sim.overlay.xattr import mark, set_mark
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ def _inode(dentry: "Dentry") -> "Inode":
 
 
 def set_origin(overlay: "Overlay", upper: "Dentry", lower: "Dentry") -> None:
-    """Note in the copy where it came from: a file handle of the original."""
+    """Note in the copy where it came from: a file handle of the original.
+
+    With userxattr not in symbolic links and special files, which cannot have user.* attributes.
+    """
+    if overlay.settings.userxattr and _inode(upper).kind not in (S_IFREG, S_IFDIR):
+        return
     set_mark(overlay, upper, "origin", lower.superblock.kernel.handles.encode(lower))
 
 

@@ -128,7 +128,8 @@ def _complete(options: Options, defaults: "OverlayDefaults") -> None:
         refuse("missing 'lowerdir'")
     if len(options.lowers) > MAX_LOWERS:
         refuse(f"too many lower directories, limit is {MAX_LOWERS}")
-    if options.userxattr and options.redirect_dir not in ("", "off", "nofollow"):
+    off_follows = options.redirect_dir == "off" and defaults.redirect_always_follow
+    if options.userxattr and (options.redirect_dir in ("on", "follow") or off_follows):
         refuse("conflicting options: userxattr,redirect_dir")
     if not options.upper:
         options.work, options.volatile = "", False
