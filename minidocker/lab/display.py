@@ -20,7 +20,7 @@ STYLE: Final = """<style>
 white-space:pre-wrap;font:13px/1.4 var(--jp-code-font-family,ui-monospace,monospace);color:inherit}
 .jp-RenderedHTMLCommon .md-lab pre.md-err,.md-lab pre.md-err{border-left-style:dashed}
 .md-lab .md-line{display:flex;flex-wrap:wrap;gap:2px 14px;justify-content:space-between;align-items:baseline;font:600 13px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
-.md-lab .md-badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 10px;font-size:12.5px;opacity:.9}
+.md-lab .md-badge{display:inline-block;font-weight:400;border:1px solid currentColor;border-radius:999px;padding:0 10px;font-size:12.5px;opacity:.9}
 .md-lab .md-note{opacity:.75;font-size:13px}
 .md-lab .md-card{border:1px solid var(--jp-border-color1,#8886);border-radius:8px;padding:8px 12px;margin:4px 0;max-width:60em}
 .md-lab .md-card.md-yes{border-left:5px solid #009E73}.md-lab .md-card.md-no{border-left:5px dashed #D55E00}

@@ -5,6 +5,7 @@ tree, as chroot(2) would have it: the calls are made on the host's side, where a
 """
 
 import errno
+import itertools
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,12 @@ _NOT_FOLLOWING: Final = frozenset({
     "llistxattr", "lremovexattr",
 })  # fmt: skip
 
+#: The calls that give a descriptor.
+_OPENING: Final = frozenset({"open", "dup"})
+
+#: From here on lie the learner's descriptors among the daemon's.
+_HIGH: Final = 100
+
 _LINKS_MAX: Final = 40
 
 Found = tuple[Any, OSError | None]
@@ -52,6 +59,7 @@ class Mounted:
         self.upper = f"{self.directory}/upper"
         self.recorder = Recorder(host.description)
         self._said: tuple[Any, ...] = ()
+        self._descriptors: dict[int, int] = {}
         self._mount(layers)
 
     def _mount(self, layers: Sequence[language.Layer]) -> None:
@@ -94,16 +102,34 @@ class Mounted:
         try:
             meant = self._meant(name, args)
             self.kernel.listener = self._listen
-            return self.kernel.syscall(name, *meant, **kwargs), None
+            result = self.kernel.syscall(name, *meant, **kwargs)
         except OSError as error:
             _say_paths(error, args)
             return None, error
         finally:
             self.kernel.listener = None
+        return self._descriptor(name, args, result), None
 
     def _listen(self, event: SyscallEvent) -> None:
         """Take a call as the learner said it: who makes the calls is a task beside the daemon."""
-        self.recorder(replace(self._named(event), task="0.1", actor="you", args=self._said))
+        result = self._next if event.name in _OPENING and event.error is None else event.result
+        self.recorder(replace(self._named(event), task="0.1", actor="you", args=self._said, result=result))
+
+    @property
+    def _next(self) -> int:
+        """The number of the next descriptor, as a task with a table of its own would get it."""
+        return next(number for number in itertools.count(3) if number not in self._descriptors)
+
+    def _descriptor(self, name: str, args: Sequence[Any], result: Any) -> Any:
+        """Keep the learner's descriptors out of the daemon's way: they are numbers of their own, and lie high."""
+        if name == "close":
+            del self._descriptors[args[0]]
+        if name not in _OPENING:
+            return result
+        number = self._next
+        self._descriptors[number] = high = self.host.kernel.job(high_job, result, _HIGH)
+        assert high >= _HIGH
+        return number
 
     def cut(self, command: str) -> Trace:
         """Return what happened since the last cut."""
@@ -124,11 +150,25 @@ class Mounted:
         follow = name not in _NOT_FOLLOWING
         if name == "open":
             follow = not args[1] & O_NOFOLLOW and args[1] & (O_CREAT | O_EXCL) != O_CREAT | O_EXCL
+        if args and isinstance(args[0], int):
+            return [self._descriptors.get(args[0], -1), *args[1:]]
         at = _PATHS.get(name, (0,) if args and isinstance(args[0], str) else ())
         return [
             self.kernel.job(resolve_job, self.merged, arg, follow) if number in at else arg
             for number, arg in enumerate(args)
         ]
+
+
+def high_job(files: Files, fd: int, least: int) -> int:
+    """Give an open file a number that is free from ``least`` on, instead of the one it has; return it."""
+    for number in itertools.count(least):
+        try:
+            files.fstat(number)
+        except OSError:
+            files.dup2(fd, number)
+            files.close(fd)
+            return number
+    raise AssertionError("numbers have no end")
 
 
 def resolve_job(files: Files, root: str, path: str, follow: bool) -> str:

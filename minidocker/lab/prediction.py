@@ -89,7 +89,8 @@ class Prediction:
         """Return an answer or a fact as text, with its unit."""
         if isinstance(value, list | tuple | set | frozenset):
             return ", ".join(sorted(map(str, value))) or "none of them"
-        return f"{value:,} {self.unit}" if self.unit and isinstance(value, int | float) else str(value)
+        unit = self.unit.removesuffix("s") if value == 1 else self.unit
+        return f"{value:,} {unit}" if self.unit and isinstance(value, int | float) else str(value)
 
     def _read(self, answer: Any) -> Any:
         if self.several:

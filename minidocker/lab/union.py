@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from minidocker.compare import Difference
 from minidocker.kernel import Files
 from minidocker.lab import layers as language
 from minidocker.lab.display import Shown
-from minidocker.lab.mounted import Found, Mounted
+from minidocker.lab.mounted import Mounted
 from minidocker.lab.recordings import History
 from minidocker.lab.verdict import Verdict, judge
 from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
@@ -19,7 +20,7 @@ from minidocker.trace import Step, Trace, chain_digest
 from minidocker.world import Host
 
 #: Of Files, what would change the host's side itself instead of the stack.
-_NOT_HERE: Final = frozenset({"chdir", "fchdir", "getcwd", "umask", "pipe2"})
+_NOT_HERE: Final = frozenset({"chdir", "fchdir", "getcwd", "umask", "pipe2", "dup2"})
 
 _CHUNK: Final = 1 << 20
 
@@ -37,9 +38,8 @@ class Union(Files):
         self.mounted = {kernel: Mounted(host, stack, name) for kernel, host in hosts.items()}
         self.verdict = Verdict(ran="")
         self._history = History("union", self.layers)
-        self._descriptors: dict[int, dict[str, int]] = {}
         self._cuts: dict[str, list[Trace]] = {kernel: [] for kernel in hosts}
-        self._cut(f"lab.union of {len(stack)} layers")
+        self._cut(f"lab.union of {len(stack)} layer{'s' * (len(stack) > 1)}")
 
     # calls
 
@@ -47,25 +47,13 @@ class Union(Files):
         """Make a call on the merged tree, on each kernel."""
         if name in _NOT_HERE:
             raise ValueError(f"{name} is about a task, not about the files of a stack")
-        found = {kernel: self._call(kernel, name, args, kwargs) for kernel in self.mounted}
+        found = {kernel: mounted.call(name, args, kwargs) for kernel, mounted in self.mounted.items()}
         self._history.add(name, args, kwargs)
         self._cut(self.trace.command)
         value, error = next(iter(found.values()))
         if error is not None:
             raise error
-        return self._descriptor(found) if name in ("open", "dup") else value
-
-    def _call(self, kernel: str, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Found:
-        if args and isinstance(args[0], int) and args[0] in self._descriptors:
-            args = (self._descriptors[args[0]].get(kernel, -1), *args[1:])
-        return self.mounted[kernel].call(name, args, kwargs)
-
-    def _descriptor(self, found: Mapping[str, Found]) -> int:
-        """Return one number for an open file that has one on each kernel."""
-        numbers = {kernel: value for kernel, (value, _) in found.items() if value is not None}
-        number = next(iter(numbers.values()))
-        self._descriptors[number] = numbers
-        return int(number)
+        return value
 
     def read_text(self, path: str) -> str:
         """Open, read, close; return the content."""
@@ -140,7 +128,17 @@ class Union(Files):
         for kernel, trace in new.items():
             self._cuts[kernel].append(trace)
         if self.verdict.ok is not False:
-            self.verdict = replace(judge(self._history.key, new), steps=len(self.trace))
+            verdict = judge(self._history.key, new)
+            before = len(self.trace) - len(next(iter(new.values())))
+            self.verdict = replace(verdict, steps=len(self.trace), difference=_later(verdict.difference, before))
+
+
+def _later(found: Difference | None, steps: int) -> Difference | None:
+    """Return a difference with its steps counted from the beginning."""
+    if found is None:
+        return None
+    moved = [None if step is None else replace(step, index=step.index + steps) for step in (found.left, found.right)]
+    return replace(found, left=moved[0], right=moved[1])
 
 
 def joined(cuts: Sequence[Trace]) -> Trace:

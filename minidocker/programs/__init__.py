@@ -4,9 +4,11 @@ In an image a program is an executable file that says ``#!minidocker NAME``. Mod
 """
 
 from importlib import import_module
+from posixpath import basename
 from typing import Final
 
-from minidocker.system import Program
+from minidocker.programs.stdio import WriteError, complain, reason
+from minidocker.system import Program, System
 
 MAGIC: Final = b"#!minidocker "
 
@@ -40,5 +42,17 @@ def load(name: str) -> "Program | None":
     module = MODULES.get(name)
     if module is None:
         return None
-    main: Program = import_module(f"{__name__}.{module}").main
-    return main
+    return _ending_well(import_module(f"{__name__}.{module}").main)
+
+
+def _ending_well(main: "Program") -> "Program":
+    """Return a program that ends with 1 and busybox's words when its standard output takes no more."""
+
+    async def program(k: "System", argv: list[str], environ: dict[str, str]) -> int:
+        try:
+            return await main(k, argv, environ)
+        except WriteError as error:
+            await complain(k, f"{basename(argv[0])}: write error: {reason(error)}")
+            return 1
+
+    return program

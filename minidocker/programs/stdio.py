@@ -4,6 +4,7 @@ Text inside programs is str; bytes that are no UTF-8 survive as surrogates (:fun
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 from minidocker.linux import O_RDONLY, strerror
@@ -27,10 +28,19 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+class WriteError(OSError):
+    """The standard output takes no more: a full disk, a closed descriptor. The program says so and ends with 1."""
+
+
 async def write_all(k: System, fd: int, data: bytes) -> None:
-    """Write every byte, however little the kernel takes at a time (a full pipe)."""
+    """Write every byte, however little the kernel takes at a time (a full pipe); WriteError on the standard output."""
     while data:
-        taken = await k.write(fd, data)
+        try:
+            taken = await k.write(fd, data)
+        except OSError as error:
+            if fd != STDOUT:
+                raise
+            raise WriteError(error.errno, reason(error)) from error
         data = data[taken:]
 
 
@@ -65,8 +75,9 @@ async def read_lines(k: System, fd: int) -> AsyncIterator[bytes]:
 
 
 async def complain(k: System, message: str) -> None:
-    """Write one line to the standard error."""
-    await write_all(k, STDERR, to_bytes(message + "\n"))
+    """Write one line to the standard error; if that takes none, nobody is told."""
+    with suppress(OSError):
+        await write_all(k, STDERR, to_bytes(message + "\n"))
 
 
 def reason(error: OSError) -> str:

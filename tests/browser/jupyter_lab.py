@@ -26,9 +26,12 @@ def server(folder: pathlib.Path, kernel: str, **environ: str):
     own = {name: os.fspath(folder / name.lower()) for name in names}
     for path in own.values():
         pathlib.Path(path).mkdir()
+    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    own["JUPYTERLAB_SETTINGS_DIR"] = os.fspath(folder / "settings")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
     command += ["--expose-app-in-browser", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={lessons.FOLDER}"]
-    command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINIDOCKER_ANS")}
     values = {**inherited, **own, "MINIDOCKER_KERNEL": kernel, "PYTHONPATH": os.fspath(rights.ROOT), **environ}
     with (folder / "server.log").open("w") as log, subprocess.Popen(command, env=values, stdout=log, stderr=log) as process:

@@ -6,7 +6,6 @@ A case is data: layers, mount options, calls. :func:`run` performs it on both ke
 """
 
 import argparse
-import contextlib
 import ctypes
 import dataclasses
 import os
@@ -38,21 +37,31 @@ from minidocker.linux import (
     S_IFCHR,
     S_IFDIR,
     S_IFIFO,
-    S_IFLNK,
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
     errno_name,
 )
 from minidocker.sim import SimKernel
+from tests.conformance import layers
 
-Entry = tuple[Any, ...]
+Entry = layers.Entry
 Call = tuple[Any, ...]
 
 NAMES = ("a", "b", "c", "d")
 IDS = (0, 0, 1000, 1001)
 MODES = (0o644, 0o600, 0o755, 0o444, 0o4755, 0o2755, 0o2644, 0o666, 0o777, 0o1777, 0o711, 0o000, 0o6777, 0o2777)
-XATTRS = ("user.x", "user.y", "trusted.z", "trusted.overlay.t", "trusted.overlay.opaque", "user.overlay.t", "security.s", "odd", "user.")
+XATTRS = (
+    "user.x",
+    "user.y",
+    "trusted.z",
+    "trusted.overlay.t",
+    "trusted.overlay.opaque",
+    "user.overlay.t",
+    "security.s",
+    "odd",
+    "user.",
+)
 ENTRY_KINDS = (*("file", "dir") * 3, "symlink", "node", "whiteout", "link", "opaque")
 DIR_MODES = (0o755, 0o755, 0o777, 0o700, 0o1777, 0o2775)
 FLAG_ODDS = {O_CREAT: 0.45, O_EXCL: 0.1, O_TRUNC: 0.2, O_APPEND: 0.2, O_DIRECTORY: 0.06, O_NOFOLLOW: 0.08}
@@ -83,6 +92,10 @@ class DirectLinux:
         """Return os's function of that name."""
         return getattr(os, name)  # type: ignore[no-any-return]
 
+    def job(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function, as the port's job does."""
+        return function(self, *args)
+
     def _check(self, result: int) -> None:
         if result:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -103,7 +116,7 @@ class DirectLinux:
 
 
 #: Where a case lies below its base: so deep that no ``..`` in a path or link of it leads out of the base.
-DEPTH = "/deep" * 12
+DEPTH = "/deep" * 24
 
 
 class Pair:
@@ -113,24 +126,13 @@ class Pair:
         """Both bases are empty directories, of which each is a whole file system."""
         self.kernels = (sim, real)
         self.bases = (sim_base + DEPTH, real_base + DEPTH)
-        for kernel, base in ((sim, sim_base), (real, real_base)):
-            for level in range(1, DEPTH.count("/") + 1):
-                kernel.mkdir(base + "/deep" * level)
         self.fds: list[tuple[int, int]] = []
         self._seen: tuple[dict[Any, int], dict[Any, int]] = ({}, {})
 
     def plant(self, case: Case) -> str | None:
         """Make the layers and mount them; return how the kernels differ, or None."""
         for kernel, base in zip(self.kernels, self.bases, strict=True):
-            kernel.chdir(base)
-            for number, entries in enumerate(case.lowers):
-                kernel.mkdir(f"l{number}")
-                if number == case.apart:
-                    kernel.mount("tmpfs", f"l{number}", "tmpfs", 0, "mode=755")
-                plant(kernel, f"l{number}", entries)
-            for name in ("u", "w", "m"):
-                kernel.mkdir(name)
-            plant(kernel, "u", case.upper or [])
+            kernel.job(layers.plant_stack, base, case.lowers, case.upper or [], case.apart)
         answers = [self._mount(index, case) for index in (0, 1)]
         if answers[0] != answers[1]:
             return f"mount: sim {answers[0]}, real {answers[1]}"
@@ -190,36 +192,24 @@ class Pair:
             kernel.seteuid(0)
             kernel.setegid(0)
         for top in ["m", "u", *(f"l{number}" for number in range(lowers))]:
-            found = [dict(self._tree(index, top)) for index in (0, 1)]
+            found = [self._tree(index, top) for index in (0, 1)]
             if found[0] != found[1]:
                 paths = [path for path in sorted({*found[0], *found[1]}) if found[0].get(path) != found[1].get(path)]
                 return "\n".join(f"tree {path}: sim {found[0].get(path)}, real {found[1].get(path)}" for path in paths)
         return None
 
-    def _tree(self, index: int, top: str) -> Iterator[tuple[str, Any]]:
-        kernel, base = self.kernels[index], self.bases[index]
-        pending = [top]
-        while pending:
-            path = pending.pop()
-            full = f"{base}/{path}"
-            try:
-                stat = kernel.lstat(full)
-            except OSError as error:
-                yield path, errno_name(error.errno)
-                continue
-            kind = stat.st_mode & S_IFMT
-            entry: list[Any] = [*self.comparable_stat(index, stat), *_xattrs(kernel, full)]
-            if path == "u" or (kind == S_IFCHR and stat.st_rdev == 0):
-                entry[1:4] = ["", "", 0]
-            if kind == S_IFDIR:
-                names = _names(kernel, full)
-                entry.append(names)
-                pending += [f"{path}/{name}" for name in names if isinstance(names, list)]
-            elif kind == S_IFLNK:
-                entry.append(kernel.readlink(full))
-            elif kind == S_IFREG:
-                entry.append(_read(kernel, full))
-            yield path, entry
+    def _tree(self, index: int, top: str) -> dict[str, Any]:
+        listed = self.kernels[index].job(layers.tree, self.bases[index], top)
+        return {path: self._comparable_entry(index, path, entry) for path, *entry in listed}
+
+    def _comparable_entry(self, index: int, path: str, entry: list[Any]) -> Any:
+        if len(entry) == 1:
+            return entry
+        stat, *rest = entry
+        shown = list(self.comparable_stat(index, Stat(**dict(zip(layers.STAT_FIELDS, stat, strict=True)))))
+        if path == "u" or (stat[0] & S_IFMT == S_IFCHR and stat[-1] == 0):
+            shown[1:4] = ["", "", 0]
+        return [*shown, *rest]
 
     def end(self) -> None:
         """Unmount."""
@@ -230,74 +220,7 @@ class Pair:
             kernel.umount2(f"{self.bases[index]}/m", MNT_DETACH)
 
 
-def _xattrs(kernel: Any, path: str) -> list[Any]:
-    names = sorted(kernel.listxattr(path, follow_symlinks=False))
-    hidden = tuple(f"{space}.overlay.{mark}" for space in ("trusted", "user") for mark in ("origin", "uuid"))
-    return [(name, "" if name in hidden else kernel.getxattr(path, name, follow_symlinks=False)) for name in names]
-
-
-def _names(kernel: Any, path: str) -> list[str] | str:
-    try:
-        return sorted(kernel.listdir(path))
-    except OSError as error:
-        return errno_name(error.errno)
-
-
-def _read(kernel: Any, path: str) -> bytes | str:
-    try:
-        fd = kernel.open(path, O_RDONLY)
-    except OSError as error:
-        return errno_name(error.errno)
-    try:
-        return bytes(kernel.read(fd, 1 << 16))
-    finally:
-        kernel.close(fd)
-
-
 FD_CALLS = ("close", "read", "write", "lseek", "ftruncate", "fstat", "fchmod", "fchown")
-
-
-def plant(kernel: Any, base: str, entries: list[Entry]) -> None:
-    """Make the entries of a layer in a directory. One that does not fit (its place is taken) is left out."""
-    for kind, path, *rest in entries:
-        with contextlib.suppress(OSError):
-            _PLANTERS[kind](kernel, f"{base}/{path}", base, *rest)
-
-
-def _plant_file(kernel: Any, path: str, base: str, mode: int, uid: int, gid: int, data: bytes) -> None:
-    fd = kernel.open(path, O_CREAT | O_EXCL | O_WRONLY, 0o600)
-    kernel.write(fd, data)
-    kernel.close(fd)
-    kernel.chown(path, uid, gid)
-    kernel.chmod(path, mode)
-
-
-def _plant_dir(kernel: Any, path: str, base: str, mode: int, uid: int, gid: int) -> None:
-    kernel.mkdir(path)
-    kernel.chown(path, uid, gid)
-    kernel.chmod(path, mode)
-
-
-def _plant_node(kernel: Any, path: str, base: str, mode: int, device: int, uid: int, gid: int) -> None:
-    kernel.mknod(path, mode, device)
-    kernel.chown(path, uid, gid)
-    kernel.chmod(path, mode & 0o7777)
-
-
-def _plant_symlink(kernel: Any, path: str, base: str, target: str, uid: int, gid: int) -> None:
-    kernel.symlink(target, path)
-    kernel.chown(path, uid, gid, follow_symlinks=False)
-
-
-_PLANTERS: dict[str, Callable[..., None]] = {
-    "file": _plant_file,
-    "dir": _plant_dir,
-    "node": _plant_node,
-    "symlink": _plant_symlink,
-    "whiteout": lambda kernel, path, base: kernel.mknod(path, S_IFCHR, 0),
-    "link": lambda kernel, path, base, source: kernel.link(f"{base}/{source}", path, follow_symlinks=False),
-    "xattr": lambda kernel, path, base, name, value: kernel.setxattr(path, name, value, follow_symlinks=False),
-}
 
 
 class Generator:

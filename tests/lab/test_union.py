@@ -161,3 +161,15 @@ def test_an_empty_stack_and_a_call_on_the_task_are_refused():
             lab.union([])
         with pytest.raises(ValueError, match="chdir"):
             lab.union([{}]).chdir("/")
+
+
+def test_descriptors_have_numbers_of_their_own_whatever_else_is_open(lab):
+    one, two = lab.union(LAYERS), lab.union(LAYERS)
+    assert [one.open("/d/x", O_RDONLY), one.open("/d/y", O_RDONLY), two.open("/p", O_RDONLY)] == [3, 4, 3]
+    before = lab.docker("run --rm lab true").trace
+    one.close(3)
+    assert one.dup(4) == 3
+    assert one.read(3, 9) == b"2"
+    assert before.steps
+    with opened("sim") as other:
+        assert other.docker("run --rm lab true").trace.steps[-1].digest == before.steps[-1].digest

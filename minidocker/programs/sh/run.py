@@ -392,7 +392,11 @@ class Shell(Variables):
     async def _call(self, words: list[str], tested: bool) -> int:
         builtin = builtins.BUILTINS[words[0]]
         self.builtin = words[0]
-        status = await builtin(self, words, tested)
+        try:
+            status = await builtin(self, words, tested)
+        except stdio.WriteError as error:
+            await stdio.complain(self.k, f"{self.name}: write error: {stdio.reason(error)}")
+            status = 1
         self.builtin = ""
         return status
 
