@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Lab", "Level", "Quiz", "Stepper", "check", "facts", "load_ipython_extension", "measure", "predict"]
 
 _HOMES: Final = {
-    "Lab": "lab", "Level": "levels", "Quiz": "questions", "Stepper": "stepper", "check": "checked", "predict": "prediction",
+    "Lab": "lab", "Level": "levels", "Quiz": "questions", "Stepper": "stepper",
+    "check": "checked", "predict": "prediction",
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Later:
         words = [grade] if grade else []
         shown = self.value.show() if hasattr(self.value, "show") else self.value
         if isinstance(shown, Shown):
-            self._slot.fill(_joined([*words, shown.words]), shown.trace, shown.verdict)
+            self._slot.fill(_joined([*words, shown.words]), shown.trace, shown.verdict, shown.index)
         else:
             text = "" if shown is None else repr(shown)
             self._slot.fill(_joined([*words, Rich.text_only(text)]))

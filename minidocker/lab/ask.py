@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
-from IPython.display import display
 
-from minidocker.lab.display import block, escape
+from minidocker.lab.display import block, escape, publish
 from minidocker.lab.prediction import Prediction
 
 Later = Callable[[str, Callable[[], None]], None]
@@ -45,7 +44,7 @@ def form(asked: Prediction, later: Later) -> None:
     box.add_class("md-predict")
     if asked.committed:
         close()
-    display(box)
+    publish(box)
 
 
 def _control(asked: Prediction) -> tuple[Any, Callable[[], Any]]:
@@ -55,7 +54,10 @@ def _control(asked: Prediction) -> tuple[Any, Callable[[], Any]]:
         choice = widgets.RadioButtons(options=asked.choices, value=asked.given, layout=wide)
         return choice, lambda: "" if choice.value is None else choice.value
     if asked.several:
-        boxes = [widgets.Checkbox(value=name in (asked.given or ()), description=name, indent=False) for name in asked.several]
+        boxes = [
+            widgets.Checkbox(value=name in (asked.given or ()), description=name, indent=False)
+            for name in asked.several
+        ]
         return widgets.VBox(boxes), lambda: [box.description for box in boxes if box.value]
     given = "" if asked.given is None else str(asked.given)
     field = widgets.Text(value=given, placeholder=f"a number, of {asked.unit}" if asked.unit else "in a few words")

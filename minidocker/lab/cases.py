@@ -1,4 +1,4 @@
-"""Cases: random small stacks, and random calls on them, for questions without end. The same seed gives the same case."""
+"""Cases: random small stacks and calls on them, for questions without end. The same seed gives the same case."""
 
 import random
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Call = tuple[str, tuple[Any, ...]]
 
 
 def stack(draw: random.Random) -> list[Layer]:
-    """Return two or three layers, the lowest first: files, and above them whiteouts, an opaque directory, new contents."""
+    """Return two or three layers, the lowest first: files, above them whiteouts, an opaque directory, new contents."""
     lowest: dict[str, Value] = {path: draw.choice(WORDS) for path in FILES if draw.random() < 0.85}
     lowest.setdefault("/d/x", draw.choice(WORDS))
     return [lowest, *(_higher(draw) for _ in range(draw.choice((1, 2))))]

@@ -24,7 +24,7 @@ class Checked(Rich):
 
 
 def check(text: str, condition: bool | Callable[[], bool], look: str = "") -> Checked:
-    """Say whether a condition holds, and if not, what to ``look`` at. A function is asked now; what it raises is told."""
+    """Say whether a condition holds, and if not, what to ``look`` at. What a function raises is told."""
     try:
         ok: bool | None = bool(condition() if callable(condition) else condition)
         why = "" if ok else look

@@ -7,26 +7,21 @@ import base64
 import html
 import sys
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any
 
 from minidocker.lab.verdict import Verdict
 from minidocker.state import empty_state
 from minidocker.trace import Trace
 
-STYLE: Final = """<style>
-.md-lab{font:14px/1.5 var(--jp-content-font-family,system-ui,sans-serif);color:var(--jp-content-font-color1,inherit)}
-.jp-RenderedHTMLCommon .md-lab pre,.md-lab pre{margin:4px 0;padding:6px 10px;border-left:3px solid var(--jp-border-color1,#8884);background:none;
-white-space:pre-wrap;font:13px/1.4 var(--jp-code-font-family,ui-monospace,monospace);color:inherit}
-.jp-RenderedHTMLCommon .md-lab pre.md-err,.md-lab pre.md-err{border-left-style:dashed}
-.md-lab .md-line{display:flex;flex-wrap:wrap;gap:2px 14px;justify-content:space-between;align-items:baseline;font:600 13px/1.5 var(--jp-code-font-family,ui-monospace,monospace)}
-.md-lab .md-badge{display:inline-block;font-weight:400;border:1px solid currentColor;border-radius:999px;padding:0 10px;font-size:12.5px;opacity:.9}
-.md-lab .md-note{opacity:.75;font-size:13px}
-.md-lab .md-card{border:1px solid var(--jp-border-color1,#8886);border-radius:8px;padding:8px 12px;margin:4px 0;max-width:60em}
-.md-lab .md-card.md-yes{border-left:5px solid #009E73}.md-lab .md-card.md-no{border-left:5px dashed #D55E00}
-.md-lab .md-card.md-wait{border-style:dashed}
-.jp-RenderedHTMLCommon .md-lab code,.md-lab code{font-weight:600;padding:0;background:none;color:inherit}
-</style>"""
+
+@cache
+def style() -> str:
+    """Return the style sheet of what the lab shows."""
+    return f"<style>{(files(__package__) / 'display.css').read_text('utf-8')}</style>"
 
 
 def shell() -> Any:
@@ -48,9 +43,15 @@ def has_widgets() -> bool:
     return in_notebook() and find_spec("ipywidgets") is not None and find_spec("anywidget") is not None
 
 
+def publish(thing: Any, **options: Any) -> Any:
+    """Show something in the running cell's output, or where the front end puts what comes later."""
+    display: Any = import_module("IPython.display").display
+    return display(thing, **options)
+
+
 def block(body: str) -> str:
     """Return HTML in the lab's style."""
-    return f'{STYLE}<div class="md-lab">{body}</div>'
+    return f'{style()}<div class="md-lab">{body}</div>'
 
 
 def escape(text: object) -> str:
@@ -91,21 +92,19 @@ class Slot:
         self._open = in_notebook()
         if not self._open or waiting is None:
             return
-        from IPython.display import display  # noqa: PLC0415
-
-        self._words = display(waiting, display_id=True)
+        self._words = publish(waiting, display_id=True)
         self._stepper = _locked_stepper()
         if self._stepper is not None:
-            display(self._stepper)
+            publish(self._stepper)
 
-    def fill(self, words: Rich, trace: Trace | None = None, verdict: Verdict | None = None) -> None:
-        """Show the words, and a stepper over the trace if there is one."""
+    def fill(
+        self, words: Rich, trace: Trace | None = None, verdict: Verdict | None = None, index: int | None = None
+    ) -> None:
+        """Show the words, and a stepper over the trace, if there is one, at a step of it."""
         if not self._open:
             return
-        from IPython.display import display  # noqa: PLC0415
-
         if self._words is None:
-            display(words)
+            publish(words)
         else:
             self._words.update(words)
         if trace is None or not trace.steps:
@@ -113,8 +112,9 @@ class Slot:
                 self._stepper.close()
         elif self._stepper is not None:
             self._stepper.unlock(trace, comparison_of(verdict))
-        elif (made := stepper(trace, verdict)) is not None:
-            display(made)
+            self._stepper.index = first_step(trace) if index is None else index
+        elif (made := stepper(trace, verdict, index)) is not None:
+            publish(made)
 
 
 def _locked_stepper() -> Any:
@@ -125,13 +125,13 @@ def _locked_stepper() -> Any:
     return Stepper(Trace(command="", steps=(), kernel={}, initial=empty_state()), locked=True)
 
 
-def stepper(trace: Trace, verdict: Verdict | None = None) -> Any:
+def stepper(trace: Trace, verdict: Verdict | None = None, index: int | None = None) -> Any:
     """Return the stepper over a trace; where there are no widgets, a picture of its last step."""
     if not has_widgets():
         return Rich(picture(trace), f"{len(trace)} steps; .trace has them")
     from minidocker.lab.stepper import Stepper  # noqa: PLC0415
 
-    return Stepper(trace, index=first_step(trace), comparison=comparison_of(verdict))
+    return Stepper(trace, index=first_step(trace) if index is None else index, comparison=comparison_of(verdict))
 
 
 def picture(trace: Trace) -> str:
@@ -146,10 +146,12 @@ def picture(trace: Trace) -> str:
     )
 
 
-def first_step(trace: Trace) -> int:
-    """Return where a stepper begins: at the first step that changes a writable layer, else at the last one."""
-    changing = (step.index for step in trace.steps if any(c.path[0] == "uppers" and len(c.path) > 2 for c in step.changes))
-    return max(0, next(changing, len(trace)) - 1)
+def first_step(trace: Trace, since: int = 0) -> int:
+    """Return where a stepper begins: before the first change of a writable layer, else at a program's last step."""
+    steps = trace.steps[since:]
+    changing = (step.index for step in steps if any(c.path[0] == "uppers" and len(c.path) > 2 for c in step.changes))
+    programs = [step.index for step in steps if step.actor not in ("client", "daemon", "init", "kernel")]
+    return max(0, next(changing, (programs or [len(trace) - 1])[-1] + 1) - 1)
 
 
 def comparison_of(verdict: Verdict | None) -> dict[str, Any] | None:
@@ -167,18 +169,21 @@ def comparison_of(verdict: Verdict | None) -> dict[str, Any] | None:
 class Shown:
     """A trace with its verdict, to be the last line of a cell."""
 
-    def __init__(self, trace: Trace, verdict: Verdict) -> None:
-        """Take what to show."""
+    def __init__(self, trace: Trace, verdict: Verdict, index: int | None = None) -> None:
+        """Take what to show, and the step to begin at."""
         self.trace = trace
         self.verdict = verdict
+        self.index = index
 
     @property
     def words(self) -> Rich:
         """The badge."""
-        return Rich(f'<div class="md-line"><span></span>{badge(self.verdict)}</div>{difference(self.verdict)}', repr(self))
+        return Rich(
+            f'<div class="md-line"><span></span>{badge(self.verdict)}</div>{difference(self.verdict)}', repr(self)
+        )
 
     def _ipython_display_(self) -> None:
-        Slot().fill(self.words, self.trace, self.verdict)
+        Slot().fill(self.words, self.trace, self.verdict, self.index)
         if not in_notebook():
             print(repr(self))
 
@@ -203,7 +208,5 @@ def later(message: str, do: Callable[[], None]) -> None:
     try:
         do()
     except Exception as error:  # noqa: BLE001  a learner's own code may raise anything
-        from IPython.display import display  # noqa: PLC0415
-
         text = f"{message}: {type(error).__name__}: {error}"
-        display(Rich(f'<pre class="md-err">{escape(text)}</pre>', text))
+        publish(Rich(f'<pre class="md-err">{escape(text)}</pre>', text))

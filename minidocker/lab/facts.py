@@ -85,7 +85,9 @@ def image_bytes(ran: Any) -> Fact:
     name = subject(ran.trace)
     numbers = ran.trace.at(last)["stacks"][name]["lowers"]
     sizes = [f"{ran.trace.layers[n]['name']} {ran.trace.layers[n]['bytes']:,}" for n in numbers]
-    return Fact(value=sum(ran.trace.layers[n]["bytes"] for n in numbers), why=f"By layer, from the top: {'; '.join(sizes)}.")
+    return Fact(
+        value=sum(ran.trace.layers[n]["bytes"] for n in numbers), why=f"By layer, from the top: {'; '.join(sizes)}."
+    )
 
 
 def at_least(fact_of: FactOf, limit: float, yes: str, no: str) -> FactOf:
@@ -143,7 +145,9 @@ def left(trace: Trace) -> dict[str, Any]:
 
 def subject(trace: Trace) -> str | None:
     """Return the name of the stack that the trace is about: the last one touched."""
-    touched = [c.path[1] for step in trace.steps for c in step.changes if c.path[0] in ("uppers", "stacks") and len(c.path) > 1]
+    touched = [
+        c.path[1] for step in trace.steps for c in step.changes if c.path[0] in ("uppers", "stacks") and len(c.path) > 1
+    ]
     known = [*trace.initial["stacks"]]
     return touched[-1] if touched else known[-1] if known else None
 
@@ -207,8 +211,11 @@ def _grown(change: Change) -> int:
 
 
 def _touching(trace: Trace, path: str) -> Step | None:
-    return _last(step for step in trace.steps if any(c.path[2:] == (path,) for c in step.changes if c.path[0] == "uppers"))
+    return _last(
+        step for step in trace.steps if any(c.path[2:] == (path,) for c in step.changes if c.path[0] == "uppers")
+    )
 
 
 def _last(steps: Iterable[Step]) -> Step | None:
-    return (list(steps) or [None])[-1]
+    found = list(steps)
+    return found[-1] if found else None

@@ -6,7 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from minidocker.base_image import image_archive
 from minidocker.hosts import open_host
@@ -28,7 +28,15 @@ KERNELS: Final = {"sim": ("sim",), "real": ("real",), "both": ("sim", "real")}
 #: The environment variable that chooses the kernel where a lab does not say.
 KERNEL: Final = "MINIDOCKER_KERNEL"
 
-_T = TypeVar("_T")
+
+class _Waits(Protocol):
+    """What can show that it waits."""
+
+    def wait(self) -> None:
+        """Show that it waits."""
+
+
+_T = TypeVar("_T", bound=_Waits)
 
 #: Labs that are open: closed at the end of the program.
 _open: "weakref.WeakSet[Lab]" = weakref.WeakSet()
@@ -38,8 +46,10 @@ class Lab:
     """One docker host a kernel, told the same commands. ``note`` says what was asked for and cannot be had here."""
 
     def __init__(self, kernel: str | None = None, *, seed: int = 0) -> None:
-        """Open the lab on ``"sim"``, ``"real"`` or ``"both"``; without a word on what $MINIDOCKER_KERNEL says, or the best
-        that there is. The same seed gives the same names and ids.
+        """Open the lab on ``"sim"``, ``"real"`` or ``"both"``.
+
+        Without a word on what $MINIDOCKER_KERNEL says, or else the best that there is. The same seed gives the same
+        names and ids.
         """
         wanted = kernel or os.environ.get(KERNEL) or ("both" if missing_kernel() is None else "sim")
         if wanted not in KERNELS:
@@ -80,7 +90,7 @@ class Lab:
     # docker
 
     def docker(self, line: str, *, after: Prediction | None = None, show: bool = True) -> Run:
-        """Run a docker command on each kernel, show it, and return it; locked until the prediction ``after`` is committed."""
+        """Run a docker command on each kernel, show it, and return it; it waits for the prediction ``after``."""
         run = Run(line.removeprefix("docker "), after, show=show)
         return self._later(run, f"docker {line}", after, lambda: self._docker(run))
 
@@ -93,7 +103,7 @@ class Lab:
         """Load images from an archive that ``docker save`` wrote (a path, or its bytes); return docker's lines."""
         data = archive if isinstance(archive, bytes) else Path(archive).expanduser().read_bytes()
         self._history.add("load", language.digest(data.hex()))
-        lines = [host.engine.images.load(data) for host in self.hosts.values()][0]
+        lines = next(iter([host.engine.images.load(data) for host in self.hosts.values()]))
         if show:
             print("\n".join(lines))
         return lines
@@ -135,7 +145,7 @@ class Lab:
     def _later(self, thing: _T, label: str, gate: Prediction | None, do: Callable[[], None]) -> _T:
         """Do it now if nothing is to be answered first; else show that it waits."""
         if self._queue.blocked or (gate is not None and not gate.committed):
-            thing.wait()  # type: ignore[attr-defined]  a Run or a Later
+            thing.wait()
         self._queue.add(label, gate, do)
         return thing
 

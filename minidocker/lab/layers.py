@@ -11,7 +11,7 @@
 | ``"/b": {"link": "/a"}``          | one more name of the file /a of this layer                      |
 | ``"/p": {"fifo": True}``          | a named pipe                                                    |
 
-``mode``, ``uid`` and ``gid`` may stand in any dictionary; with them a file's content is ``{"data": "text", "mode": 0o600}``.
+``mode``, ``uid`` and ``gid`` may stand in any dictionary; a file's content is then ``{"data": "text", "mode": 0o600}``.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from minidocker.entry import Entry, data_sum, entry_of, walk
 from minidocker.kernel import Files
 from minidocker.linux import O_CREAT, O_EXCL, O_RDONLY, O_WRONLY, S_IFCHR, S_IFIFO
 
-Value: TypeAlias = str | bytes | None | Mapping[str, Any]
+Value: TypeAlias = str | bytes | Mapping[str, Any] | None
 Layer: TypeAlias = Mapping[str, Value]
 
 #: A file of at most so many bytes is told with its content, a larger one by its size.
@@ -40,7 +40,9 @@ def check(layer: Layer) -> None:
             raise ValueError(f"{path!r}: a path in a layer begins with / and has no ..")
         unknown = set(value) - _KEYS if isinstance(value, Mapping) else set()
         if unknown:
-            raise ValueError(f"{path}: {', '.join(sorted(unknown))} means nothing here; there is {', '.join(sorted(_KEYS))}")
+            raise ValueError(
+                f"{path}: {', '.join(sorted(unknown))} means nothing here; there is {', '.join(sorted(_KEYS))}"
+            )
         if path.endswith("/") and not isinstance(value, Mapping):
             raise ValueError(f"{path}: a directory's value is a dictionary, often {{}}")
 
@@ -127,7 +129,7 @@ def read_job(files: Files, root: str) -> dict[str, Any]:
             try:
                 entry = entry_of(files, root + path, files.lstat(root + path))
             except FileNotFoundError:
-                continue  # overlayfs lists a whiteout of a directory that is in one lower layer only, and then denies it
+                continue  # of a directory in one lower layer only, overlayfs lists the whiteouts, and then denies them
             is_directory = entry["kind"] == "dir"
             told[path + "/" * is_directory] = _told(files, root + path, entry)
             pending += [path] * is_directory

@@ -9,13 +9,13 @@ from minidocker.lab.run import Run
 
 
 @magics_class
-class DockerMagics(Magics):  # type: ignore[misc]  IPython has no types
+class DockerMagics(Magics):
     """docker in a cell. It runs on the notebook's ``lab``, or on one of its own if there is none."""
 
     @no_var_expand
     @line_cell_magic
     def docker(self, line: str, cell: str | None = None) -> Run | None:
-        """Run ``%docker COMMAND``; or, in a ``%%docker`` cell, a command a line (``\\`` at the end continues it)."""
+        """Run ``%docker COMMAND``; or, in a ``%%docker`` cell, a command a line (a backslash continues it)."""
         commands = [line] if cell is None else [line, *cell.replace("\\\n", " ").splitlines()]
         last = None
         for command in commands:
@@ -24,9 +24,10 @@ class DockerMagics(Magics):  # type: ignore[misc]  IPython has no types
         return last
 
     def _lab(self) -> Lab:
-        lab = self.shell.user_ns.get("lab")
+        names = self.shell.user_ns if self.shell else {}
+        lab = names.get("lab")
         if not isinstance(lab, Lab):
-            lab = self.shell.user_ns["lab"] = Lab()
+            lab = names["lab"] = Lab()
         return lab
 
 

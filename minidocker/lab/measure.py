@@ -37,7 +37,9 @@ class Table(Rich):
         head = "".join(f"<th>{escape(head)}</th>" for head in heads)
         note = f'<span class="md-note">{escape(source)}</span>'
         lines = [title, source, *("  ".join(f"{cell!s:>16}" for cell in row) for row in (heads, *rows))]
-        super().__init__(f"<b>{escape(title)}</b> {note}<table><tr>{head}</tr>{''.join(cells)}</table>", "\n".join(lines))
+        super().__init__(
+            f"<b>{escape(title)}</b> {note}<table><tr>{head}</tr>{''.join(cells)}</table>", "\n".join(lines)
+        )
 
 
 def first_write(lab: "Lab", sizes_mb: Sequence[int] = (1, 4, 16, 64)) -> Table:
@@ -49,9 +51,7 @@ def first_write(lab: "Lab", sizes_mb: Sequence[int] = (1, 4, 16, 64)) -> Table:
 
 
 def page_cache(lab: "Lab", containers: int = 10, size_mb: int = 8) -> Table:
-    """Measure the kernel's memory for files while many containers of one image read a file, and when they have each
-    copied it up.
-    """
+    """Measure the kernel's memory for files: many containers of one image read a file, then each copies it up."""
     heads = ("what", "memory for files grew by")
     measured = _measured(lab, "page_cache", [_page_cache, containers, size_mb])
     rows = [(what, f"{mb:,} MB") for what, mb in measured["rows"]]
@@ -63,7 +63,10 @@ def _measured(lab: "Lab", name: str, work: Sequence[Any]) -> dict[str, Any]:
     host = lab.hosts.get("real")
     if host is None:
         recorded: dict[str, Any] = json.loads((files("minidocker.lab.recordings") / "measured.json").read_text("utf-8"))
-        return {**recorded[name], "source": f"recorded on {recorded[name]['kernel']}; the simulated kernel has no such costs"}
+        return {
+            **recorded[name],
+            "source": f"recorded on {recorded[name]['kernel']}; the simulated kernel has no such costs",
+        }
     function, *args = work
     kernel = kernel_name(host.description)
     return {"rows": function(host, *args), "source": f"measured now on {kernel}", "kernel": kernel}
@@ -116,9 +119,6 @@ class _Stacks:
 
 def stacks_job(k: Files, root: str, count: int, size: int) -> None:
     """Make the directories, and the file in the lower one."""
-
-
-
     for number in range(count):
         for name in ("upper", "work", "merged"):
             make_directories(k, f"{root}/{number}/{name}")
@@ -128,8 +128,6 @@ def stacks_job(k: Files, root: str, count: int, size: int) -> None:
 
 def open_twice_job(k: Files, path: str) -> list[int]:
     """Return how long two opens for writing take, in microseconds."""
-
-
     took = []
     for _ in range(2):
         start = perf_counter_ns()
@@ -159,8 +157,6 @@ def cached_job(k: Files) -> int:
 
 def remove_job(k: Files, root: str) -> None:
     """Remove it all."""
-
-
     remove_tree(k, root)
 
 

@@ -30,8 +30,8 @@ _PATHS: Final = {"rename": (0, 1), "link": (0, 1), "symlink": (1,)}
 
 #: The calls that act on a symbolic link itself when it is the last name of the path.
 _NOT_FOLLOWING: Final = frozenset({
-    "lstat", "unlink", "rmdir", "rename", "link", "readlink", "mkdir", "mknod", "symlink", "lchown", "lsetxattr", "lgetxattr",
-    "llistxattr", "lremovexattr",
+    "lstat", "unlink", "rmdir", "rename", "link", "readlink", "mkdir", "mknod", "symlink", "lchown", "lsetxattr",
+    "lgetxattr", "llistxattr", "lremovexattr",
 })  # fmt: skip
 
 #: The calls that give a descriptor.
@@ -39,6 +39,9 @@ _OPENING: Final = frozenset({"open", "dup"})
 
 #: From here on lie the learner's descriptors among the daemon's.
 _HIGH: Final = 100
+
+#: A number that nobody ever has.
+_NEVER: Final = 199
 
 _LINKS_MAX: Final = 40
 
@@ -77,7 +80,9 @@ class Mounted:
         """Mount from within the stack's directory, as Docker does it to keep the options short."""
         self.kernel.observe(self.name, roots, self.upper)
         self.recorder.layers(table)
-        self.recorder.operation("mount the stack", "The layers, read-only, topmost first; an empty writable directory above.")
+        self.recorder.operation(
+            "mount the stack", "The layers, read-only, topmost first; an empty writable directory above."
+        )
         self.recorder.stack(STACK, list(table)[::-1], "merged", {})
         lowers = ":".join(posixpath.basename(root) for root in roots)
         options = f"lowerdir={lowers},upperdir=upper,workdir=work" + ",userxattr" * self.rootless
@@ -94,7 +99,8 @@ class Mounted:
 
     def _named(self, event: SyscallEvent) -> SyscallEvent:
         """Return the event with the stack under the name that all traces give it: they must not depend on a count."""
-        return replace(event, uppers={STACK: entries for name, entries in event.uppers.items() if name == self.name})
+        mine = event.uppers.get(self.name)
+        return replace(event, uppers={STACK: mine} if mine else {})
 
     def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Found:
         """Make a call on the merged tree, and return its result, or None and its error."""
@@ -151,7 +157,7 @@ class Mounted:
         if name == "open":
             follow = not args[1] & O_NOFOLLOW and args[1] & (O_CREAT | O_EXCL) != O_CREAT | O_EXCL
         if args and isinstance(args[0], int):
-            return [self._descriptors.get(args[0], -1), *args[1:]]
+            return [self._descriptors.get(args[0], _NEVER), *args[1:]]
         at = _PATHS.get(name, (0,) if args and isinstance(args[0], str) else ())
         return [
             self.kernel.job(resolve_job, self.merged, arg, follow) if number in at else arg

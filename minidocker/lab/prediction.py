@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from minidocker.lab.display import Rich, escape, has_widgets, in_notebook, later
+from minidocker.lab.display import Rich, escape, has_widgets, in_notebook, later, publish
 from minidocker.lab.facts import Fact, FactOf
 
 #: The environment variable that names a JSON file of answers: {question's name: answer}, perhaps one level deeper.
@@ -25,7 +25,7 @@ _asked: dict[str, "Prediction"] = {}
 
 
 class Prediction:
-    """A question, and once committed the answer. Exactly one of ``choices``, ``several``, ``number``, ``text`` is used."""
+    """A question, and once committed the answer. At most one of ``choices``, ``several`` and ``number`` is given."""
 
     def __init__(
         self,
@@ -109,7 +109,9 @@ class Prediction:
         """Shown when it was asked; the value of a cell's last line shows nothing more."""
 
     def __repr__(self) -> str:
-        kinds = " / ".join(self.choices or self.several) or (f"a number of {self.unit}" if self.unit else "in your words")
+        kinds = " / ".join(self.choices or self.several) or (
+            f"a number of {self.unit}" if self.unit else "in your words"
+        )
         state = f"you said: {self.words(self.given)}" if self.committed else f"answer with .commit(…): {kinds}"
         return f"{self.question}\n  {state}"
 
@@ -169,7 +171,9 @@ def card(asked: Prediction, fact: Fact, *, right: bool) -> Rich:
     text = f"{verdict}. You said: {said} · it is: {is_}"
     kind = "md-yes" if right else "md-no"
     why = f'<br><span class="md-note">{escape(because)}</span>' if because else ""
-    return Rich(f'<div class="md-card {kind}">{escape(asked.question)}<br>{rows}{why}</div>', f"{text}\n  {because}".rstrip())
+    return Rich(
+        f'<div class="md-card {kind}">{escape(asked.question)}<br>{rows}{why}</div>', f"{text}\n  {because}".rstrip()
+    )
 
 
 def locked(_: Prediction) -> Rich:
@@ -196,6 +200,6 @@ def _show(asked: Prediction) -> None:
 
         form(asked, later)
     elif in_notebook():
-        from IPython.display import display  # noqa: PLC0415
-
-        display(Rich(f'<div class="md-card"><b>{escape(asked.question)}</b><pre>{escape(asked)}</pre></div>', repr(asked)))
+        publish(
+            Rich(f'<div class="md-card"><b>{escape(asked.question)}</b><pre>{escape(asked)}</pre></div>', repr(asked))
+        )

@@ -27,7 +27,7 @@ _KINDS: Final = ("nothing", "file", "whiteout", "directory", "opaque directory")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question about one case. ``kind``: ``result`` and ``lies`` ask forwards, ``call`` backwards, ``serves`` at the end."""
+    """A question about one case: ``result`` and ``lies`` ask forwards, ``call`` backwards, ``serves`` at the end."""
 
     kind: str
     text: str
@@ -116,14 +116,15 @@ def _results(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iter
         yield Question(kind="result", text=text, choices=choices, answer=answer, why=why, shown=shown)
 
 
-def _lies(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
+def _lies(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
     """Ask what lies in the writable layer after a call."""
     for step in _calls(shown.trace):
         after = _upper(shown.trace, _last_inside(shown.trace, step))
         touched = {path for path, entry in after.items() if _upper(shown.trace, step.index - 1).get(path) != entry}
         for path in sorted(touched or ({step.text.split('"')[1]} if '"' in step.text else set())):
             answer = facts.word(after[path]) if path in after else "nothing"
-            text = f"{_given(layers, shown.trace, step.index)}\nThe next call is {step.text}. What lies at {path} in the upper directory then?"
+            call = f"The next call is {step.text}. What lies at {path} in the upper directory then?"
+            text = f"{_given(layers, shown.trace, step.index)}\n{call}"
             why = f"{step.text} = {step.result}. {step.why}"
             yield Question(kind="lies", text=text, choices=_KINDS, answer=answer, why=why, shown=shown)
 
@@ -138,8 +139,8 @@ def _makers_of(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> It
         if len(steps) == 1 and texts.count(steps[0].text) == 1 and len(set(texts)) > 2:
             others = sorted(set(texts) - {steps[0].text})
             choices = _mixed(draw, steps[0].text, draw.sample(others, min(3, len(others))))
-            story = f"{_layers(layers)}\nThen some calls were made. At the end the upper directory has {path}: {facts.word(entry)}."
-            text = f"{story} Which of the calls put it there?"
+            story = f"Then some calls were made. At the end the upper directory has {path}: {facts.word(entry)}."
+            text = f"{_layers(layers)}\n{story} Which of the calls put it there?"
             why = f"{steps[0].text} = {steps[0].result}. {steps[0].why}"
             yield Question(kind="call", text=text, choices=choices, answer=steps[0].text, why=why, shown=shown)
 
@@ -150,7 +151,9 @@ def _serves(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator
     names = [name for name, _ in facts.stack_of(shown.trace, last)]
     for path in cases.FILES:
         answer = facts.server(shown.trace, last, path)
-        upper = ", ".join(f"{name} ({facts.word(entry)})" for name, entry in _upper(shown.trace, last).items()) or "nothing"
+        upper = (
+            ", ".join(f"{name} ({facts.word(entry)})" for name, entry in _upper(shown.trace, last).items()) or "nothing"
+        )
         text = f"{_layers(layers)}\nThe upper directory has: {upper}. Which layer serves {path}?"
         why = facts.serving(shown.trace, path)
         yield Question(kind="serves", text=text, choices=(*names, "none"), answer=answer, why=why, shown=shown)
@@ -163,7 +166,11 @@ _MAKERS: Final[Mapping[str, Callable[[random.Random, Sequence[Layer], Shown], It
 
 def _calls(trace: Trace) -> list[Step]:
     """Return the calls of the case that are worth a question: those on paths."""
-    return [step for step in trace.steps if step.actor == "you" and step.depth == SYSCALL and step.call not in ("write", "close")]
+    return [
+        step
+        for step in trace.steps
+        if step.actor == "you" and step.depth == SYSCALL and step.call not in ("write", "close")
+    ]
 
 
 def _last_inside(trace: Trace, step: Step) -> int:

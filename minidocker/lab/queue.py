@@ -1,4 +1,4 @@
-"""Queue: what a lab is to do, in the order in which it was told; a prediction that is not committed yet holds up the rest.
+"""Queue: what a lab is to do, in the order in which it was told; an open question holds up the rest.
 
 So a notebook may be run from top to bottom at once: what waits fills its place when its question is answered.
 """
@@ -40,7 +40,7 @@ class Queue:
         self._waiting: list[Waiting] = []
 
     def add(self, label: str, gate: Gate | None, do: Callable[[], None]) -> bool:
-        """Do something as soon as all that came before it is done and its gate is open; tell whether that was at once."""
+        """Do something once all before it is done and its gate is open; tell whether that was at once."""
         new = Waiting(label, gate, do)
         self._waiting = [old for old in self._waiting if not _replaced(old, new)]
         self._waiting.append(new)

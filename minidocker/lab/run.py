@@ -1,4 +1,4 @@
-"""Run: one docker command in the lab: what it printed, its exit code, its trace, and whether the model is the kernel."""
+"""Run: one docker command in the lab: its output, exit code and trace, and whether the model is the kernel."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
 """Union: a stack of given layers, mounted, with calls named like :mod:`os`'s; each is a step of one growing trace.
 
-``u = lab.union([{"/a": "one"}, {"/a": None, "/d/": {}}])`` (first = lowest; :mod:`minidocker.lab.layers` has the language)
-and then ``u.rename("/d", "/e")``, ``u.append_text("/b", "more")`` … With both kernels, each call is made on both.
+``u = lab.union([{"/a": "one"}, {"/a": None, "/d/": {}}])`` (the first is the lowest; the language
+is that of :mod:`minidocker.lab.layers`) and then ``u.rename("/d", "/e")``, ``u.append_text("/b", "more")`` … With both
+kernels, each call is made on both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 from minidocker.compare import Difference
 from minidocker.kernel import Files
 from minidocker.lab import layers as language
-from minidocker.lab.display import Shown
+from minidocker.lab.display import Shown, first_step
 from minidocker.lab.mounted import Mounted
 from minidocker.lab.recordings import History
 from minidocker.lab.verdict import Verdict, judge
@@ -37,6 +38,7 @@ class Union(Files):
         self.layers = [dict(layer) for layer in stack]
         self.mounted = {kernel: Mounted(host, stack, name) for kernel, host in hosts.items()}
         self.verdict = Verdict(ran="")
+        self._shown = 0
         self._history = History("union", self.layers)
         self._cuts: dict[str, list[Trace]] = {kernel: [] for kernel in hosts}
         self._cut(f"lab.union of {len(stack)} layer{'s' * (len(stack) > 1)}")
@@ -115,7 +117,9 @@ class Union(Files):
 
     def show(self) -> Shown:
         """Return the stepper over all that happened, with the badge: in a notebook, the last line of a cell."""
-        return Shown(self.trace, self.verdict)
+        trace, since = self.trace, self._shown
+        self._shown = len(trace)
+        return Shown(trace, self.verdict, first_step(trace, since if since < len(trace) else 0))
 
     def unmount(self) -> None:
         """Unmount the stack."""

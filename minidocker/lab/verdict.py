@@ -29,7 +29,7 @@ class Verdict:
         if self.ok is None:
             return self.ran
         if self.ok:
-            return f"model = kernel ✓  {self.steps} steps, {self.against}"
+            return f"model = kernel ✓  {self.steps} step{'s' * (self.steps != 1)}, {self.against}"
         return f"model ≠ kernel ✗  {self.against}"
 
 

@@ -9,12 +9,10 @@ import fcntl
 import os
 import select
 from stat import S_ISFIFO, S_ISREG
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, WNOHANG
 from minidocker.real.direct import OWN_FDS, Direct, checked
-
-_READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 def own_fd(fd: int) -> int:

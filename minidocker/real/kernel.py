@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -102,10 +103,15 @@ class RealKernel(Kernel):
 
     def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Return what happened; wait at most timeout_s for it."""
-        found, self._late = self._late, []
-        if not found:
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._late:
             self._polled = self._number + 1
-            found = self._ask("poll", "", (timeout_s,), {})
+            left_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
+            answer = self._ask("poll", "", (left_s,), {})
+            if answer is not None:  # else a listener that called the kernel in between has ended the poll
+                self._late += answer
+                break
+        found, self._late = self._late, []
         return [Event(kind=kind, **{"pid" if kind == "exited" else "fd": number}) for kind, number in found]
 
     def watch(self, fd: int) -> None:
@@ -170,6 +176,8 @@ class RealKernel(Kernel):
         while True:
             number, final, ok, value, steps = self._receive()
             self._tell(steps)
+            if not final and self._number != asked:
+                return None  # only a poll has several answers, and the listener's own call has ended it
             if not final:
                 continue
             if number == asked and ok:

@@ -22,7 +22,14 @@ READY_S = 60
 def server(folder: pathlib.Path, kernel: str, **environ: str):
     """Start JupyterLab on the notebooks, with configuration of its own below ``folder``; yield its address."""
     port = _free_port()
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "HOME")
+    names = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+        "HOME",
+    )
     own = {name: os.fspath(folder / name.lower()) for name in names}
     for path in own.values():
         pathlib.Path(path).mkdir()
@@ -31,10 +38,17 @@ def server(folder: pathlib.Path, kernel: str, **environ: str):
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     own["JUPYTERLAB_SETTINGS_DIR"] = os.fspath(folder / "settings")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
-    command += ["--expose-app-in-browser", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={lessons.FOLDER}"]
+    command += [
+        "--expose-app-in-browser",
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={lessons.FOLDER}",
+    ]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINIDOCKER_ANS")}
     values = {**inherited, **own, "MINIDOCKER_KERNEL": kernel, "PYTHONPATH": os.fspath(rights.ROOT), **environ}
-    with (folder / "server.log").open("w") as log, subprocess.Popen(command, env=values, stdout=log, stderr=log) as process:
+    with (
+        (folder / "server.log").open("w") as log,
+        subprocess.Popen(command, env=values, stdout=log, stderr=log) as process,
+    ):
         try:
             _await(port, process)
             yield f"http://127.0.0.1:{port}"
@@ -76,7 +90,7 @@ def notebook(address: str, name: str, *, theme: str = "JupyterLab Light", width:
               await jupyterapp.commands.execute('apputils:change-theme', {theme});
               if (jupyterapp.shell.leftCollapsed === false) jupyterapp.shell.collapseLeft();
               let panel;
-              while (!(panel = jupyterapp.shell.currentWidget)?.context) await new Promise(done => setTimeout(done, 50));
+              while (!(panel = jupyterapp.shell.currentWidget)?.context) await new Promise(go => setTimeout(go, 50));
               await panel.context.ready;
               await panel.sessionContext.ready;
             }""",

@@ -7,7 +7,7 @@ import re
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright: it is not installed")
-from browser import jupyter_lab  # noqa: E402  needs playwright
+from browser import jupyter_lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 
@@ -86,7 +86,10 @@ def test_a_gate_is_answered_and_the_stepper_opens_and_steps(page):
 
 def steps_through(stepper):
     """First, next, previous, last by button; then by keyboard, which JupyterLab must not take away."""
-    buttons = {name: stepper.get_by_role("button", name=re.compile(name, re.IGNORECASE)).first for name in ("first", "next", "previous", "last")}
+    buttons = {
+        name: stepper.get_by_role("button", name=re.compile(name, re.IGNORECASE)).first
+        for name in ("first", "next", "previous", "last")
+    }
     buttons["last"].click()
     last = step(stepper)
     assert last >= 3

@@ -166,7 +166,7 @@ class Pair:
 
     def _answer(self, index: int, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         if name in FD_CALLS:
-            args = (self.fds[args[0] % len(self.fds)][index] if self.fds else 9999, *args[1:])
+            args = (self.fds[args[0] % len(self.fds)][index] if self.fds else 99, *args[1:])
         try:
             return getattr(self.kernels[index], name)(*args, **kwargs)
         except OSError as error:
@@ -460,7 +460,7 @@ def perform(pair: Pair, case: Case) -> str | None:
         return None if difference == "refused" else difference
     try:
         for number, (name, *args) in enumerate(case.calls):
-            if name == "lseek" and _is_directory(pair, args[0]):
+            if name == "lseek" and is_directory(pair, args[0]):
                 continue
             difference = pair.call(name, *args)
             if difference is not None:
@@ -474,7 +474,7 @@ def perform(pair: Pair, case: Case) -> str | None:
         pair.end()
 
 
-def _is_directory(pair: Pair, number: int) -> bool:
+def is_directory(pair: Pair, number: int) -> bool:
     """Where a directory's offset stands is each file system's own affair."""
     if not pair.fds:
         return False

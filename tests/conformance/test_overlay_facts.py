@@ -1,6 +1,6 @@
 """What overlayfs does, row by row, on both kernels: copy-up, whiteouts, opaque directories, numbers, refusals."""
 
-import errno
+import contextlib
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -115,19 +115,15 @@ def stack(kernel):
     """Two lower layers, an upper and a work directory, not mounted yet."""
     base = f"{DISK}/facts{next(_numbers)}"
     for path in (DISK, base):
-        try:
+        with contextlib.suppress(FileExistsError):
             kernel.mkdir(path)
-        except FileExistsError:
-            pass
     lowers = [f"{base}/l0", f"{base}/l1"]
     for path in (*lowers, f"{base}/u", f"{base}/w", f"{base}/m"):
         kernel.mkdir(path)
     yield Stack(kernel, base, lowers)
     kernel.seteuid(0)
-    try:
+    with contextlib.suppress(OSError):  # the case may have mounted nothing
         kernel.umount2(f"{base}/m", MNT_DETACH)
-    except OSError as error:
-        assert error.errno == errno.EINVAL  # the case mounted nothing
 
 
 def test_descriptor_opened_before_the_copy_up_reads_the_new_data(kernel, stack):
@@ -450,7 +446,7 @@ def test_a_remount_makes_it_read_only(kernel, stack):
 
 
 def test_refusals_of_mount(kernel, stack):
-    l0, l1 = stack.lowers
+    l0 = stack.lowers[0]
     kernel.mkdir(f"{l0}/in")
     stack.write(f"{stack.base}/file")
     assert refused(stack.mount, lowers=[l0, l0]) == "ELOOP"

@@ -48,7 +48,13 @@ def test_commands_follow_each_other_on_one_host(lab):
 
 
 def test_an_image_of_layers_has_their_whiteouts_and_opaque_directories(lab):
-    lower = {"/d/old": "1", "/gone": "2", "/s": {"symlink": "/d"}, "/x": {"data": "3", "mode": 0o700, "uid": 5}, "/y": {"link": "/x"}}
+    lower = {
+        "/d/old": "1",
+        "/gone": "2",
+        "/s": {"symlink": "/d"},
+        "/x": {"data": "3", "mode": 0o700, "uid": 5},
+        "/y": {"link": "/x"},
+    }
     lab.image("made:1", [lower, {"/d/": {"opaque": True}, "/d/new": "4", "/gone": None}])
     ran = lab.docker("run --rm made:1 sh -c 'ls /d /gone; stat -c \"%a %u %h\" /x; cat /y'")
     assert ran.stdout.split() == ["/d:", "new", "700", "5", "2", "3"]
@@ -124,7 +130,8 @@ def test_after_its_end_nothing_is_left():
 @pytest.mark.slow
 @REAL
 def test_a_program_that_forgets_to_close_leaves_nothing():
-    code = "from minidocker.lab import Lab\nlab = Lab('real')\nprint(lab.hosts['real'].kernel.pid)\nlab.docker('run -d lab sleep 99')"
+    lines = ["from minidocker.lab import Lab", "lab = Lab('real')", "print(lab.hosts['real'].kernel.pid)"]
+    code = "\n".join([*lines, "lab.docker('run -d lab sleep 99')"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=rights.ROOT)
     assert done.stderr == ""
     assert not pathlib.Path(f"/proc/{done.stdout.strip()}").exists()

@@ -94,7 +94,8 @@ def test_several_and_text_and_numbers():
 
 
 @pytest.mark.parametrize(
-    ("said", "number"), [("4096", 4096), ("4,096", 4096), ("4 kB", 4000), ("1.5MB", 1_500_000), (7, 7), ("1_000", 1000), ("0.5", 0.5)]
+    ("said", "number"),
+    [("4096", 4096), ("4,096", 4096), ("4 kB", 4000), ("1.5MB", 1_500_000), (7, 7), ("1_000", 1000), ("0.5", 0.5)],
 )
 def test_numbers_as_people_write_them(said, number):
     assert number_of(said) == number

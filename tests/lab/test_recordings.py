@@ -24,7 +24,9 @@ def document(name):
 
 
 def test_a_key_depends_on_all_that_was_said():
-    keys = {recordings.History(*start).add(*said) for start in (("a",), ("b",)) for said in (("x",), ("y",), ("x", "y"))}
+    keys = {
+        recordings.History(*start).add(*said) for start in (("a",), ("b",)) for said in (("x",), ("y",), ("x", "y"))
+    }
     assert len(keys) == 6
     assert recordings.History("a").add("x") == recordings.History("a").add("x")
 
@@ -44,7 +46,9 @@ def test_what_is_recorded_is_found_again(tape, monkeypatch):
         assert union.verdict.ok
         assert "recorded on Linux" in union.verdict.badge
         assert lab.docker("run --rm lab echo never recorded elsewhere").verdict.ok
-        assert lab.docker("run --rm lab echo never recorded elsewhere").verdict.ok is None, "the second time is another history"
+        assert lab.docker("run --rm lab echo never recorded elsewhere").verdict.ok is None, (
+            "the second time is another history"
+        )
 
 
 @REAL

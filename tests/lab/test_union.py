@@ -5,12 +5,20 @@ import errno
 import pytest
 from lab.labs import KERNELS, agreed, opened
 
+from minidocker.compare import compare
 from minidocker.linux import O_CREAT, O_RDONLY, O_RDWR
 from minidocker.state import revert
 from minidocker.trace import Trace
 
 LAYERS = [
-    {"/a": "one", "/d/x": "1", "/d/y": "2", "/old/z": "3", "/link": {"symlink": "/d/x"}, "/up": {"symlink": "../../../a"}},
+    {
+        "/a": "one",
+        "/d/x": "1",
+        "/d/y": "2",
+        "/old/z": "3",
+        "/link": {"symlink": "/d/x"},
+        "/up": {"symlink": "../../../a"},
+    },
     {"/a": None, "/d/": {}, "/old/": {"opaque": True}, "/p": {"data": "secret", "mode": 0o600, "uid": 7, "gid": 8}},
 ]
 
@@ -30,8 +38,8 @@ def union(lab):
 
 def test_the_merged_view_is_that_of_the_layers(union):
     assert union.tree() == {
-        "/d/": {}, "/d/x": "1", "/d/y": "2", "/link": {"symlink": "/d/x"}, "/old/": {}, "/up": {"symlink": "../../../a"},
-        "/p": {"data": "secret", "mode": 0o600, "uid": 7, "gid": 8},
+        "/d/": {}, "/d/x": "1", "/d/y": "2", "/link": {"symlink": "/d/x"}, "/old/": {},
+        "/up": {"symlink": "../../../a"}, "/p": {"data": "secret", "mode": 0o600, "uid": 7, "gid": 8},
     }  # fmt: skip
     assert union.upper == {}
 
@@ -48,9 +56,8 @@ def test_calls_are_steps(union):
     steps = len(union.trace)
     union.append_text("/d/x", "more")
     texts = [step.text.split("  ")[0] for step in union.trace.steps[steps:]]
-    assert texts == [
-        'open("/d/x", O_WRONLY|O_CREAT|O_APPEND, 0644)', 'copy_up("/d")', 'copy_up("/d/x")', 'write(3, "more")', "close(3)",
-    ]  # fmt: skip
+    opened_at = 'open("/d/x", O_WRONLY|O_CREAT|O_APPEND, 0644)'
+    assert texts == [opened_at, 'copy_up("/d")', 'copy_up("/d/x")', 'write(3, "more")', "close(3)"]
     assert union.upper == {"/d/": {}, "/d/x": "1more"}
     assert union.read_text("/d/x") == "1more"
 
@@ -80,7 +87,8 @@ def test_every_kind_of_call(union):
     union.rmdir("/old")
     told = {"data": "secret", "mode": 0o600, "uid": 1, "gid": 2}
     assert union.upper == {
-        "/d/": {}, "/d/x": None, "/n/": {}, "/n/s": {"symlink": "x"}, "/n/x": {"data": "", "mode": 0o640}, "/old": None, "/p": told,
+        "/d/": {}, "/d/x": None, "/n/": {}, "/n/s": {"symlink": "x"}, "/n/x": {"data": "", "mode": 0o640},
+        "/old": None, "/p": told,
     }  # fmt: skip
 
 
@@ -170,6 +178,5 @@ def test_descriptors_have_numbers_of_their_own_whatever_else_is_open(lab):
     one.close(3)
     assert one.dup(4) == 3
     assert one.read(3, 9) == b"2"
-    assert before.steps
     with opened("sim") as other:
-        assert other.docker("run --rm lab true").trace.steps[-1].digest == before.steps[-1].digest
+        assert compare(other.docker("run --rm lab true").trace, before) is None

@@ -47,7 +47,9 @@ def run(path: pathlib.Path, shell) -> None:
     for text in code(path):
         result = shell.run_cell(text)
         if not result.success:
-            raise AssertionError(f"{path.stem}: this cell fails:\n{text}") from (result.error_in_exec or result.error_before_exec)
+            raise AssertionError(f"{path.stem}: this cell fails:\n{text}") from (
+                result.error_in_exec or result.error_before_exec
+            )
 
 
 def record(path: pathlib.Path) -> dict:

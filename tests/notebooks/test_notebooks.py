@@ -98,7 +98,9 @@ def test_nothing_is_revealed_before_an_answer(path, monkeypatch):
     states = locked.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
     kept = [state["state"] for state in states if "locked" in state["state"]]
     assert sum(state["locked"] for state in kept) >= len(pairs)
-    assert all(state["trace"] == {} for state in kept if state["locked"]), "a locked stepper has no trace in the browser"
+    assert all(state["trace"] == {} for state in kept if state["locked"]), (
+        "a locked stepper has no trace in the browser"
+    )
 
 
 def outcome(cell) -> str:

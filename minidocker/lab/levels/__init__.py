@@ -1,10 +1,10 @@
-"""Levels: a start, a goal, a hint, a solution, all of them data (``*.json``). What is reached is looked at, never the way.
+"""Levels: a start, a goal, a hint, a solution, all of them data (``*.json``). What is reached counts, never the way.
 
-| kind    | the learner gives                                     | and reaches                                         |
-|---------|-------------------------------------------------------|-----------------------------------------------------|
-| `calls` | calls on ``level.start()``, a stack of given layers    | an upper directory, or a merged view                |
-| `stack` | layers to lie on given ones: ``level.check([{…}])``    | a merged view, with no more entries or bytes than allowed |
-| `step`  | a step of a command's trace: ``level.check(17)``       | the first step at which something holds             |
+| kind    | the learner gives                                    | and reaches                                |
+|---------|------------------------------------------------------|--------------------------------------------|
+| `calls` | calls on ``level.start()``, a stack of given layers  | an upper directory, or a merged view       |
+| `stack` | layers to lie on given ones: ``level.check([{…}])``  | a merged view, of no more bytes than wanted |
+| `step`  | a step of a command's trace: ``level.check(17)``     | the first step at which something is gone  |
 """
 
 import json
@@ -104,7 +104,11 @@ class Level:
             return Checked(self.data["title"], ok=None, look="Its command waits for the answer to a question above.")
         wanted = first_without(self.run.trace, self.data["goal"]["gone"])
         if number is None or number - 1 != wanted:
-            look = "Step on: there it is still served." if (number or 0) - 1 < wanted else "Step back: there it is hidden already."
+            look = (
+                "Step on: there it is still served."
+                if (number or 0) - 1 < wanted
+                else "Step back: there it is hidden already."
+            )
             return Checked(self.data["title"], ok=False, look=look)
         return Checked(self.data["title"], ok=True, look=self.run.trace.steps[wanted].text)
 
@@ -124,7 +128,9 @@ class Level:
         """Return title, story and goal; neither hint nor solution."""
         title, story = self.data["title"], self.data["story"]
         goal = "\n".join(language.lines(next(iter(self.data["goal"].values())))) if self.kind != "step" else ""
-        given = "\n".join(f"layer {n}: {'; '.join(language.lines(layer))}" for n, layer in enumerate(self.data.get("layers", ()), 1))
+        given = "\n".join(
+            f"layer {n}: {'; '.join(language.lines(layer))}" for n, layer in enumerate(self.data.get("layers", ()), 1)
+        )
         parts = [f"<b>{escape(title)}</b><br>{escape(story)}"]
         parts += [f"<pre>{escape(given)}</pre>"] if given else []
         parts += [f"The goal, {escape(_goal_words(self.data['goal']))}:<pre>{escape(goal)}</pre>"] if goal else []
@@ -161,4 +167,3 @@ def first_without(trace: Trace, path: str) -> int:
 
 def _goal_words(goal: Mapping[str, Any]) -> str:
     return {"upper": "what shall lie in the upper directory", "merged": "what shall be seen"}[next(iter(goal))]
-

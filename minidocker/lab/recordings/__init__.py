@@ -64,7 +64,9 @@ def to_json(traces: Mapping[str, Trace]) -> dict[str, Any]:
 def portable(trace: Trace) -> Trace:
     """Return a trace without what is this machine's own: process ids, and how its kernel was built."""
     kernel = {**trace.kernel, "release": str(trace.kernel.get("release", "")).partition("-")[0]}
-    steps = (replace(step, text=step.like or step.text, result="" if step.local else step.result) for step in trace.steps)
+    steps = (
+        replace(step, text=step.like or step.text, result="" if step.local else step.result) for step in trace.steps
+    )
     return replace(trace, kernel=kernel, steps=tuple(steps))
 
 
@@ -80,6 +82,8 @@ def _trace(recorded: Mapping[str, Any], value: Mapping[str, Any]) -> Trace:
 
 @cache
 def _all() -> Iterable[Mapping[str, Any]]:
-    found = sorted((file for file in files(__name__).iterdir() if file.name.endswith(".json")), key=lambda file: file.name)
+    found = sorted(
+        (file for file in files(__name__).iterdir() if file.name.endswith(".json")), key=lambda file: file.name
+    )
     documents = (json.loads(file.read_text("utf-8")) for file in found)
     return [document for document in documents if document.get("schema") == SCHEMA]
