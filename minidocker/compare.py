@@ -47,6 +47,8 @@ def agreed_steps(one: Trace, other: Trace) -> int:
 def _compare_steps(one: Trace, other: Trace) -> Difference | None:
     for task in sorted({*_tasks(one), *_tasks(other)}, key=_order):
         for left, right in itertools.zip_longest(_own(one, task), _own(other, task)):
+            if (left is None or right is None) and _killed(one, task) and _killed(other, task):
+                break
             if left is None or right is None:
                 return Difference(
                     what=f"task {task} did more in one trace than in the other", left=_first(left), right=_first(right)
@@ -94,6 +96,11 @@ def _own(trace: Trace, task: str) -> Iterator[Sequence[Step]]:
         yield [step for _, step in group]
 
 
+def _killed(trace: Trace, task: str) -> bool:
+    """Did a signal end the task? Then how far it came depends on who ran first: ``yes | head``."""
+    return any(step.like.startswith(f"{task} ended: [{{WIFSIGNALED") for step in trace.steps)
+
+
 def _of_pump(step: Step) -> bool:
     """Is it the daemon's taking of output? When it comes, and in how many pieces, depends on who runs first."""
     return step.task == "0" and step.depth == SYSCALL and step.call in ("read", "close", "wait4")
@@ -105,7 +112,8 @@ def _stream(step: Step) -> str | None:
 
 
 def _equal(left: Sequence[Step], right: Sequence[Step]) -> bool:
-    if len(left) == len(right) == 1:
+    """Are two steps equal, or two runs of reads: of one file as many bytes, of a pipe whatever pieces it came in?"""
+    if len(left) == len(right) == 1 or left[0].local:
         return left[0].same_as() == right[0].same_as()
     return _stream(left[0]) == _stream(right[0]) and _length(left) == _length(right)
 

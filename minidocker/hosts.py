@@ -1,5 +1,6 @@
 """Ready hosts: one on the simulated kernel, one on this machine's, with the lab's base image loaded on either."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,17 +11,18 @@ from minidocker.world import Host
 KERNELS: Final = ("sim", "real")
 
 
-def open_host(kernel: str, *, seed: int = 0, size_bytes: int | None = None, programs: str = "elf") -> Host:
+def open_host(kernel: str, *, seed: int = 0, size_bytes: int | None = None, programs: str = "elf", rootless: bool = False) -> Host:
     """Return a host on the named kernel, ``"sim"`` or ``"real"``; close it when done.
 
     ``size_bytes`` limits the disk that holds images and containers. ``programs="lab"`` runs the lab's program of the
     same name wherever an image's file is a machine's program, on the real kernel too, so that traces can be compared
-    call by call; ``"elf"`` runs the file itself there.
+    call by call; ``"elf"`` runs the file itself there. ``rootless`` makes the simulated host one that root in a user
+    namespace sees, to be compared with a real one of that kind; the real one is what it is.
     """
     if kernel not in KERNELS:
         message = f"no kernel {kernel!r}: there is {' and '.join(KERNELS)}"
         raise ValueError(message)
-    host = (_sim if kernel == "sim" else _real)(seed, size_bytes, programs)
+    host = _sim(seed, size_bytes, rootless) if kernel == "sim" else _real(seed, size_bytes, programs)
     try:
         host.engine.images.load(base_image())
     except BaseException:
@@ -29,12 +31,14 @@ def open_host(kernel: str, *, seed: int = 0, size_bytes: int | None = None, prog
     return host
 
 
-def _sim(seed: int, size_bytes: int | None, _: str) -> Host:
+def _sim(seed: int, size_bytes: int | None, rootless: bool) -> Host:
     from minidocker.sim import Profile, SimKernel  # noqa: PLC0415  loads pyfakefs: only when a kernel is made
 
-    profile = Profile() if size_bytes is None else Profile(disk_bytes=size_bytes)
+    profile = Profile(rootless=rootless)
+    profile = profile if size_bytes is None else replace(profile, disk_bytes=size_bytes)
     kernel = SimKernel(profile=profile)
     description: dict[str, Any] = {"kind": "sim", "release": profile.release, "machine": profile.machine}
+    description["rootless"] = rootless
     return Host(kernel, description=description, seed=seed, clock_ns=kernel.clock.now_ns, read_file=read_file)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from minidocker import lowers
 from minidocker.entry import Entry, data_sum, entry_of, walk
 from minidocker.kernel import Files, Inner, Stat
-from minidocker.linux import O_TRUNC, S_IFMT, S_IFREG
+from minidocker.linux import O_CREAT, O_RDWR, O_TRUNC, O_WRONLY, S_IFMT, S_IFREG
 
 #: The calls that can change an upper directory; after any other there is no need to look.
 MUTATING: Final = frozenset({
@@ -24,6 +24,9 @@ MUTATING: Final = frozenset({
 #: Those that can change a file's data without changing anything that stat tells.
 _WRITING: Final = frozenset({"write", "open", "truncate", "ftruncate"})
 
+
+#: The flags of open without one of which nothing can change.
+_CHANGING: Final = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC
 
 #: The data of files up to so many bytes is summed; a larger one's after every write would take too long.
 SUMMED_MAX: Final = 1 << 16
@@ -52,7 +55,7 @@ class UpperWatch:
 
     def after(self, name: str, args: Sequence[Any]) -> tuple[dict[str, Entry | None], tuple[Inner, ...]]:
         """Look again after a call; return the changed entries (None: gone) and what overlayfs must have done."""
-        if name not in MUTATING:
+        if name not in MUTATING or (name == "open" and not args[1] & _CHANGING):
             return {}, ()
         before = self._seen
         now = self._seen = self._look(rehash=name in _WRITING, old=before)

@@ -61,8 +61,9 @@ class Lab:
         self._history = History("docker", seed)
         self._queue = Queue()
         self._unions = 0
-        for name in KERNELS[self.kernel]:
+        for name in reversed(KERNELS[self.kernel]):  # the real one first: the simulated one shall be of its kind
             self._open_host(name, seed)
+        self.world.hosts = {name: self.world.hosts[name] for name in KERNELS[self.kernel]}
         _open.add(self)
 
     def _possible(self, wanted: str) -> str:
@@ -77,7 +78,9 @@ class Lab:
 
     def _open_host(self, name: str, seed: int) -> None:
         try:
-            self.world.add(name, open_host(name, seed=seed))
+            real = self.world.hosts.get("real")
+            rootless = real is not None and bool(real.description.get("rootless"))
+            self.world.add(name, open_host(name, seed=seed, rootless=rootless))
         except BaseException:
             self.close()
             raise

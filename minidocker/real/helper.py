@@ -312,7 +312,7 @@ class Helper:
                 if kind == "clone":
                     self.listen_to(channel.descriptor())
                 if kind != "exec":
-                    self.note(step)
+                    self.note(step, look=kind != "stream")
                     self.steps.acknowledge(fd)
         except (wire.Gone, ConnectionResetError):
             if channel.exec:
@@ -322,10 +322,10 @@ class Helper:
             self.epoll.unregister(fd)
             channel.sock.close()
 
-    def note(self, step: Sequence[Any]) -> None:
-        """Queue a step, if somebody listens and there is one."""
+    def note(self, step: Sequence[Any], *, look: bool = True) -> None:
+        """Queue a step, if somebody listens and there is one; ``look``: it can have changed an upper directory."""
         if step and self.tracing[0]:
-            self.steps.add(*step)
+            self.steps.add(*step, look=look)
 
     # news
 

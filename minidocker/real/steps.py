@@ -34,12 +34,26 @@ class Steps:
         """Stop looking."""
         self._watches.pop(name, None)
 
-    def add(self, task: str, actor: str, name: str, args: Sequence[Any], kwargs: Any, answer: tuple[Any, ...]) -> None:
-        """Note a finished call; ``answer`` is (True, result) or (False, error), all packed."""
+    def add(
+        self,
+        task: str,
+        actor: str,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Any,
+        answer: tuple[Any, ...],
+        *,
+        look: bool = True,
+    ) -> None:
+        """Note a finished call; ``answer`` is (True, result) or (False, error), all packed.
+
+        ``look=False``: it can have changed no upper directory.
+        """
         uppers: dict[str, Any] = {}
         inner: list[tuple[Any, ...]] = []
         try:
-            self._look(name, args, uppers, inner)
+            if look:
+                self._look(name, args, uppers, inner)
         except OSError as error:
             self._queue.append((wire.LOOKING_FAILED, wire.pack_error(error)))
         self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers))

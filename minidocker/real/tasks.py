@@ -185,16 +185,17 @@ class Task:
         if not self.tracing[0]:
             return self.calls.syscall(name, *args, **kwargs)
         step = (self.line, self.actor, name, wire.pack(tuple(args)), wire.pack(dict(kwargs)))
+        kind = "stream" if name == "write" and _is_stream(args[0]) else "step"
         try:
             value = self.calls.syscall(name, *args, **kwargs)
         except OSError as error:
-            self.report("step", *step, (False, wire.pack_error(error)))
+            self.report(kind, *step, (False, wire.pack_error(error)))
             raise
         except (Become, Exit):
             self.report("step", *step, (True, None))
             raise
         if name != "clone":
-            self.report("step", *step, (True, wire.pack(value)))
+            self.report(kind, *step, (True, wire.pack(value)))
         return value
 
     def report(self, *report: Any, fd: int = -1) -> None:
@@ -253,6 +254,14 @@ class Task:
         finally:
             for signum, handler in handlers.items():
                 self.calls.signals.set(signum, handler)
+
+
+def _is_stream(fd: int) -> bool:
+    """Does what is written here go to a pipe? Then no layer changes by it: what has changed, another task did."""
+    try:
+        return S_ISFIFO(os.fstat(fd).st_mode)
+    except OSError:
+        return False
 
 
 def _waits(fd: int) -> bool:

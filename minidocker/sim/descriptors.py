@@ -3,7 +3,7 @@
 import errno
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import O_CLOEXEC, fail
+from minidocker.linux import fail
 
 if TYPE_CHECKING:
     from minidocker.sim.open_file import OpenFile
@@ -102,8 +102,3 @@ def sys_dup2(task: "Task", fd: int, fd2: int) -> int:
     if fd2 != fd:
         task.files.put(fd2, file)
     return fd2
-
-
-def wants_cloexec(flags: int) -> bool:
-    """Was O_CLOEXEC given?"""
-    return bool(flags & O_CLOEXEC)

@@ -46,7 +46,7 @@ def sys_execve(task: "Task", path: str, argv: Sequence[str], env: Mapping[str, s
     """Become another program (execve(2)): returns only by raising OSError.
 
     ENOENT, ENOTDIR, ELOOP, EACCES (not a regular file, not executable, noexec), ENOEXEC (no format that is known,
-    another machine's), E2BIG; ENOSYS, which Linux doesn't have here, if the simulator has no program of that name.
+    another machine's), E2BIG; ENOSYS, which Linux doesn't have here, if the lab has no program of that name.
     """
     if task is task.kernel.host:
         fail(errno.EPERM)  # the host's side is no program
@@ -152,6 +152,6 @@ def _elf_name(path: str, location: "Location", argv: list[str]) -> tuple[str, li
 def _program(name: str) -> "Program":
     program = load(name)
     if program is None:
-        message = f"{strerror(errno.ENOSYS)}: the simulator has no program named {name!r}"
+        message = f"{strerror(errno.ENOSYS)}: the lab has no program named {name!r}"
         raise OSError(errno.ENOSYS, message)
     return program

@@ -56,6 +56,11 @@ CALLS: Final[dict[str, SystemCall]] = {
     if name.startswith("sys_")
 }
 
+#: The calls that are about two paths.
+_TWO_PATHS: Final = ("rename", "link", "symlink", "pivot_root")
+#: Those that begin with no path, and utime, whose path os leaves out of the error.
+_NO_PATHS: Final = ("sethostname", "utime")
+
 #: The directories of a simulated host, with their modes.
 _HOST_TREE: Final = {
     "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "mnt": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755,
@@ -86,8 +91,11 @@ class SimKernel(Kernel):
         self._last_device = self._last_mount_id = 0
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
+        self.makes_devices = True
+        """May root make device nodes? Not in a user namespace (a rootless profile); the host itself has got its own."""
         self.host = self._boot()
         self._furnish()
+        self.makes_devices = not self.profile.rootless
 
     def _boot(self) -> Task:
         """Mount a rootfs and over it the host's root file system, and start the host's task."""
@@ -157,7 +165,7 @@ class SimKernel(Kernel):
         try:
             return call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
         except OSError as error:
-            _name_paths(error, args)
+            _name_paths(error, name, args)
             raise
         except Wait:
             self._may_wait(task)
@@ -184,11 +192,12 @@ class SimKernel(Kernel):
                 self._may_wait(task)
                 raise
         except OSError as caught:
-            _name_paths(caught, args)
+            _name_paths(caught, name, args)
             error = caught
         finally:
             self.inner = outer
-        self._tell(task, actor, name, args, kwargs, result, error, inner)
+        if not task.signals.deadly:  # a call that its task does not survive never returns
+            self._tell(task, actor, name, args, kwargs, result, error, inner)
         if error is not None:
             raise error
         return result
@@ -269,12 +278,13 @@ def _plant(disk: Tmpfs) -> None:
         directory.inode.make(directory.child(name), S_IFDIR | mode, ROOT)  # type: ignore[union-attr]  # just made
 
 
-def _name_paths(error: OSError, args: Sequence[Any]) -> None:
-    """Say in an error which path it is about, as os does."""
-    if error.filename is None and args and isinstance(args[0], str):
-        error.filename = args[0]
-        if len(args) > 1 and isinstance(args[1], str) and error.filename2 is None:
-            error.filename2 = args[1]
+def _name_paths(error: OSError, name: str, args: Sequence[Any]) -> None:
+    """Say in an error which path it is about, as os does; of mount(2) it is the target."""
+    paths = args[1:2] if name == "mount" else args[:2] if name in _TWO_PATHS else args[:1]
+    if name not in _NO_PATHS and error.filename is None and paths and all(isinstance(path, str) for path in paths):
+        error.filename = paths[0]
+        if len(paths) > 1:
+            error.filename2 = paths[1]
 
 
 register("tmpfs", mount_tmpfs)

@@ -68,6 +68,13 @@ class Signals:
         )
 
 
+    @property
+    def deadly(self) -> bool:
+        """Will a pending signal end the task before it sees its call's result?"""
+        deadly = self.pending - STOPPING
+        return any(signum == SIGKILL or self.handler(signum) == SIG_DFL for signum in deadly)
+
+
 class Fate(Enum):
     """How a task goes on after its pending signals were delivered."""
 

@@ -45,8 +45,8 @@ class Tmpfs(SuperBlock):
         self.root = Dentry("", None, TmpfsInode(self, S_IFDIR | mode, 0, 0), self)
 
     def options(self) -> list[str]:
-        """Return ``size=…`` and ``mode=…`` as they were given."""
-        return self.shown
+        """Return ``size=…`` and ``mode=…`` if they were given, in Linux's order (shmem_show_options)."""
+        return sorted(self.shown, reverse=True)
 
     def take(self, before: int, after: int) -> None:
         """Account for data that grows or shrinks; ENOSPC if it doesn't fit."""

@@ -446,10 +446,11 @@ class Generator:
 
 
 _CALLS = (
-    *("open",) * 9, "close", *("read",) * 3, *("write",) * 4, "lseek", "truncate", "truncate", "ftruncate", "fstat", "fstat",
-    *("stat",) * 3, *("lstat",) * 4, *("listdir",) * 3, *("mkdir",) * 4, *("rmdir",) * 4, *("unlink",) * 5, *("rename",) * 9,
-    *("link",) * 4, "symlink", "symlink", "readlink", "chmod", "chmod", "chown", "lchown", "mknod", "mknod", "fchmod", "fchown",
-    "setxattr", "setxattr", "getxattr", "listxattr", "removexattr", "utime", "seteuid", "seteuid", "setegid", "umask", "access",
+    *("open",) * 9, "close", *("read",) * 3, *("write",) * 4, "lseek", "truncate", "truncate", "ftruncate", "fstat",
+    "fstat", *("stat",) * 3, *("lstat",) * 4, *("listdir",) * 3, *("mkdir",) * 4, *("rmdir",) * 4, *("unlink",) * 5,
+    *("rename",) * 9, *("link",) * 4, "symlink", "symlink", "readlink", "chmod", "chmod", "chown", "lchown", "mknod",
+    "mknod", "fchmod", "fchown", "setxattr", "setxattr", "getxattr", "listxattr", "removexattr", "utime", "seteuid",
+    "seteuid", "setegid", "umask", "access",
 )  # fmt: skip
 
 

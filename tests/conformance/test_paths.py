@@ -258,3 +258,24 @@ def test_renames(kernel, here):
     assert {"f", "same"} <= set(kernel.listdir())
     kernel.rename("a/b", "full/b")
     assert (kernel.stat("a").st_nlink, kernel.stat("full").st_nlink) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "paths"),
+    [
+        (lambda k: k.open("absent", O_RDONLY), ("absent", None)),
+        (lambda k: k.rename("absent", "other"), ("absent", "other")),
+        (lambda k: k.link("absent", "other"), ("absent", "other")),
+        (lambda k: k.symlink("text", "absent/new"), ("text", "absent/new")),
+        (lambda k: k.setxattr("absent", "user.x", b""), ("absent", None)),
+        (lambda k: k.chown("absent", 0, 0), ("absent", None)),
+        (lambda k: k.utime("absent"), (None, None)),
+        (lambda k: k.mount("tmpfs", "/absent", "tmpfs"), ("/absent", None)),
+        (lambda k: k.umount2("/absent"), ("/absent", None)),
+        (lambda k: k.close(99), (None, None)),
+    ],
+)
+def test_errors_name_their_paths(kernel, here, call, paths):
+    with pytest.raises(OSError) as caught:
+        call(kernel)
+    assert (caught.value.filename, caught.value.filename2) == paths

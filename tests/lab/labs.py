@@ -6,8 +6,13 @@ import pytest
 
 from minidocker.lab import Lab
 
-REAL = pytest.mark.needs("root")
-KERNELS = ["sim", pytest.param("real", marks=REAL), pytest.param("both", marks=REAL)]
+ROOT = pytest.mark.needs("root")
+KERNELS = ["sim", pytest.param("real", marks=ROOT), pytest.param("both", marks=ROOT)]
+
+
+def real(test):
+    """Mark a test that runs on this machine's kernel, and needs root for it."""
+    return pytest.mark.real(ROOT(test))
 
 
 @contextlib.contextmanager

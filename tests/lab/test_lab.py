@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import rights
-from lab.labs import KERNELS, REAL, agreed, opened
+from lab.labs import agreed, real
 
 from minidocker.lab import Lab
 from minidocker.lab import lab as lab_module
@@ -15,12 +15,6 @@ from minidocker.lab.display import Slot
 from minidocker.lab.image import base_layers, layer_tar
 
 APPEND = "run --name web lab sh -c 'echo more >> /etc/motd; cat /etc/motd; cat /nothing'"
-
-
-@pytest.fixture(params=KERNELS)
-def lab(request):
-    with opened(request.param) as found:
-        yield found
 
 
 def test_a_command_gives_output_exit_code_and_trace(lab):
@@ -117,7 +111,7 @@ def test_without_a_real_kernel_it_says_so_and_simulates(wanted, monkeypatch):
         assert lab.docker("run --rm lab echo hi").stdout == "hi\n"
 
 
-@REAL
+@real
 def test_after_its_end_nothing_is_left():
     with Lab("real") as lab:
         pid = lab.hosts["real"].kernel.pid
@@ -128,7 +122,7 @@ def test_after_its_end_nothing_is_left():
 
 
 @pytest.mark.slow
-@REAL
+@real
 def test_a_program_that_forgets_to_close_leaves_nothing():
     lines = ["from minidocker.lab import Lab", "lab = Lab('real')", "print(lab.hosts['real'].kernel.pid)"]
     code = "\n".join([*lines, "lab.docker('run -d lab sleep 99')"])

@@ -3,17 +3,11 @@
 import contextlib
 
 import pytest
-from lab.labs import KERNELS, agreed, opened
+from lab.labs import agreed, opened
 
 from minidocker.lab import levels
 
 NAMES = levels.names()
-
-
-@pytest.fixture(params=KERNELS)
-def lab(request):
-    with opened(request.param) as found:
-        yield found
 
 
 def play(level, way):

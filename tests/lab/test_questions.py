@@ -1,7 +1,7 @@
 """Questions: seeded, of every kind, both ways, their answers those of another way of finding out."""
 
 import pytest
-from lab.labs import KERNELS, REAL, opened
+from lab.labs import opened, real
 
 from minidocker.lab import Quiz
 from minidocker.lab.questions import questions
@@ -39,23 +39,21 @@ def test_the_same_seed_asks_the_same():
 
 
 @pytest.mark.slow
-@REAL
+@real
 def test_the_real_kernel_agrees_with_every_case():
     with opened("both") as lab:
         for question in questions(lab, 99, 12):
             assert question.shown.verdict.ok, question.shown.verdict.difference
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_a_quiz_is_graded_and_counts(kernel):
-    with opened(kernel) as lab:
-        quiz = Quiz(lab, seed=3, count=4)
-        predictions = quiz.ask()
-        assert quiz.score == "0 of 0 right, 4 to go"
-        predictions[0].commit(quiz.questions[0].answer)
-        wrong = next(choice for choice in quiz.questions[1].choices if choice != quiz.questions[1].answer)
-        predictions[1].commit(wrong)
-        assert quiz.score == "1 of 2 right, 2 to go"
+def test_a_quiz_is_graded_and_counts(lab):
+    quiz = Quiz(lab, seed=3, count=4)
+    predictions = quiz.ask()
+    assert quiz.score == "0 of 0 right, 4 to go"
+    predictions[0].commit(quiz.questions[0].answer)
+    wrong = next(choice for choice in quiz.questions[1].choices if choice != quiz.questions[1].answer)
+    predictions[1].commit(wrong)
+    assert quiz.score == "1 of 2 right, 2 to go"
 
 
 def test_a_question_does_not_give_itself_away(asked):

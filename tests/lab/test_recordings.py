@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 import rights
-from lab.labs import REAL, opened
+from lab.labs import opened, real
 
 from minidocker.lab import Lab, measure, recordings
 from minidocker.trace import Trace
@@ -31,7 +31,7 @@ def test_a_key_depends_on_all_that_was_said():
     assert recordings.History("a").add("x") == recordings.History("a").add("x")
 
 
-@REAL
+@real
 def test_what_is_recorded_is_found_again(tape, monkeypatch):
     with opened("real") as lab:
         union = lab.union([{"/a": "never recorded elsewhere"}])
@@ -51,7 +51,7 @@ def test_what_is_recorded_is_found_again(tape, monkeypatch):
         )
 
 
-@REAL
+@real
 def test_a_wrong_model_would_be_noticed(tape, monkeypatch):
     with opened("real") as lab:
         lab.docker("run --rm lab sh -c 'rm /etc/motd'")
@@ -65,7 +65,7 @@ def test_a_wrong_model_would_be_noticed(tape, monkeypatch):
 
 
 @pytest.mark.slow
-@REAL
+@real
 @pytest.mark.parametrize("name", ["00-start", "04-union-file-system", "05-copy-on-write"])
 def test_the_recordings_are_still_what_the_kernel_does(name, monkeypatch, capsys):
     import lessons
@@ -93,7 +93,7 @@ def test_what_was_measured_ships_and_says_so():
 
 
 @pytest.mark.slow
-@REAL
+@real
 def test_the_first_open_copies_and_the_second_does_not():
     with opened("real") as lab:
         table = measure.first_write(lab, sizes_mb=(8,))

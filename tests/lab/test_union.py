@@ -3,7 +3,7 @@
 import errno
 
 import pytest
-from lab.labs import KERNELS, agreed, opened
+from lab.labs import agreed, opened
 
 from minidocker.compare import compare
 from minidocker.linux import O_CREAT, O_RDONLY, O_RDWR
@@ -21,12 +21,6 @@ LAYERS = [
     },
     {"/a": None, "/d/": {}, "/old/": {"opaque": True}, "/p": {"data": "secret", "mode": 0o600, "uid": 7, "gid": 8}},
 ]
-
-
-@pytest.fixture(params=KERNELS)
-def lab(request):
-    with opened(request.param) as found:
-        yield found
 
 
 @pytest.fixture

@@ -23,3 +23,4 @@ def test_a_notebooks_cells_run(path, shell, capsys):
         result = shell.run_cell(text)
         if not result.success:
             pytest.fail(f"{text}\n\n{capsys.readouterr().out[-3000:]}")
+    assert "model ≠ kernel" not in capsys.readouterr().out, "the recordings are those of another model: scripts/record"

@@ -69,7 +69,7 @@ def test_a_program_that_the_lab_does_not_have_is_refused_by_name(kernel, path, a
 
     assert run(kernel, attempt).code == 0
     assert refused[0].errno == errno.ENOSYS
-    assert f"the simulator has no program named '{name}'" in refused[0].strerror
+    assert f"the lab has no program named '{name}'" in refused[0].strerror
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,8 @@ def test_a_listener_is_told_of_results_and_errors(kernel):
     with pytest.raises(FileExistsError):
         kernel.mkdir("/tmp/d", 0o700)
     first, second = events
-    assert (first.task, first.actor, first.name, first.args, first.error) == (
-        "0",
-        "daemon",
-        "mkdir",
-        ("/tmp/d", 0o777),
-        None,
-    )
+    assert (first.task, first.actor, first.name) == ("0", "daemon", "mkdir")
+    assert (first.args, first.error) == (("/tmp/d", 0o777), None)
     assert (second.args, second.result, second.error.errno) == (("/tmp/d", 0o700), None, errno.EEXIST)
 
 
@@ -167,8 +162,3 @@ def test_colons_and_commas_in_paths_are_escaped(kernel):
         kernel.mkdir(path)
     kernel.mount("overlay", "/m", "overlay", 0, r"lowerdir=/a\:b:/c\,d,upperdir=/u,workdir=/w")
     assert sorted(kernel.listdir("/m")) == ["one", "two"]
-
-
-def test_a_kernel_boots_fast_enough_for_a_test_each(kernel):
-    others = [SimKernel() for _ in range(20)]
-    assert len({other.host.ns.mnt.id for other in others}) == 1
