@@ -316,6 +316,7 @@ class Helper:
                     self.steps.acknowledge(fd)
         except (wire.Gone, ConnectionResetError):
             if channel.exec:
+                self.steps.unseen = True
                 self.note(channel.exec)
             self.steps.forget(fd)
             del self.hooks[fd]

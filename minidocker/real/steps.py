@@ -24,6 +24,8 @@ class Steps:
         self._watches: dict[str, UpperWatch] = {}
         self._queue: list[tuple[Any, ...]] = []
         self._unanswered: list[int] = []
+        self.unseen = False
+        """Has a program of an image run as itself, whose calls nobody sees?"""
 
     def observe(self, name: str, lowers: Sequence[str], upper: str) -> None:
         """Look at an upper directory from now on."""
@@ -59,8 +61,8 @@ class Steps:
         self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers))
 
     def _look(self, name: str, args: Sequence[Any], uppers: dict[str, Any], inner: list[tuple[Any, ...]]) -> None:
-        # An execve changes nothing. What a program of the image then did by itself is found when its end is waited for.
-        look_as = {"wait4": "execve", "execve": "wait4"}.get(name, name)
+        # An execve changes nothing. What a program of the image then did by itself is found when an end is waited for.
+        look_as = {"wait4": "execve" if self.unseen else "wait4", "execve": "wait4"}.get(name, name)
         with _as_root():
             for upper, watch in self._watches.items():
                 changed, concluded = watch.after(look_as, args)
