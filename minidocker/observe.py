@@ -21,9 +21,6 @@ MUTATING: Final = frozenset({
     "utime", "execve",
 })  # fmt: skip
 
-#: Those that can change a file's data without changing anything that stat tells.
-_WRITING: Final = frozenset({"write", "open", "truncate", "ftruncate"})
-
 
 #: The flags of open without one of which nothing can change.
 _CHANGING: Final = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC
@@ -41,12 +38,16 @@ class _Seen:
 class UpperWatch:
     """One upper directory under observation."""
 
-    def __init__(self, files: Files, lower_roots: Sequence[str], upper: str) -> None:
-        """Look for the first time. ``files`` must not be traced itself; lower_roots: topmost first."""
+    def __init__(self, files: Files, lower_roots: Sequence[str], upper: str, *, tick_ns: int = 0) -> None:
+        """Look for the first time. ``files`` must not be traced itself; lower_roots: topmost first.
+
+        ``tick_ns`` is how long the kernel's time stamps stand still: two changes within it may leave the same ctime.
+        """
         self._files = files
+        self._tick_ns = tick_ns
         self._lowers = list(lower_roots)
         self._upper = upper
-        self._seen = self._look(rehash=True, old={})
+        self._seen = self._look({})
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -58,7 +59,7 @@ class UpperWatch:
         if name not in MUTATING or (name == "open" and not args[1] & _CHANGING):
             return {}, ()
         before = self._seen
-        now = self._seen = self._look(rehash=name in _WRITING, old=before)
+        now = self._seen = self._look(before)
         changed: dict[str, Entry | None] = {
             path: now[path].entry if path in now else None
             for path in sorted(before.keys() | now.keys())
@@ -66,16 +67,23 @@ class UpperWatch:
         }
         return changed, tuple(self._conclude(name, args, before, changed)) if changed else ()
 
-    def _look(self, *, rehash: bool, old: Mapping[str, _Seen]) -> dict[str, _Seen]:
-        return {path: self._seen_at(path, stat, old.get(path), rehash) for path, stat in walk(self._files, self._upper)}
+    def _look(self, old: Mapping[str, _Seen]) -> dict[str, _Seen]:
+        """Look at everything, from within the directory: short paths are found sooner."""
+        sure_ns = max((seen.stat.st_ctime_ns for seen in old.values()), default=0) - self._tick_ns
+        cwd = self._files.getcwd()
+        self._files.chdir(self._upper)
+        try:
+            return {path: self._seen_at(path, stat, old.get(path), sure_ns) for path, stat in walk(self._files, ".")}
+        finally:
+            self._files.chdir(cwd)
 
-    def _seen_at(self, path: str, stat: Stat, old: _Seen | None, rehash: bool) -> _Seen:
-        is_file = stat.st_mode & S_IFMT == S_IFREG
-        if old is not None and old.stat == stat and not (rehash and is_file and stat.st_size <= SUMMED_MAX):
+    def _seen_at(self, path: str, stat: Stat, old: _Seen | None, sure_ns: int) -> _Seen:
+        """Return what is at a path; what was seen last time if its ctime says surely that nothing has changed."""
+        if old is not None and old.stat == stat and (stat.st_ctime_ns < sure_ns or not self._tick_ns):
             return old
-        entry = entry_of(self._files, self._upper + path, stat)
-        if is_file and stat.st_size <= SUMMED_MAX:
-            entry["sum"] = data_sum(self._files, self._upper + path)
+        entry = entry_of(self._files, f".{path}", stat)
+        if stat.st_mode & S_IFMT == S_IFREG and stat.st_size <= SUMMED_MAX:
+            entry["sum"] = data_sum(self._files, f".{path}")
         return _Seen(entry, stat)
 
     def _conclude(

@@ -19,6 +19,8 @@ SKIPPED = {"node_modules", ".venv", ".git"}
 PAGES = sorted(page for page in ROOT.rglob("*.md") if not SKIPPED & set(page.relative_to(ROOT).parts))
 BLOCK = re.compile(r"^```(python|console)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ENVIRON = os.environ | {"PYTHONPATH": os.fspath(ROOT), "PYTHONIOENCODING": "utf-8"}
+SHELL = f"""python() {{ '{sys.executable}' "$@"; }}
+minidocker() {{ python -m minidocker.cli "$@"; }}"""
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
@@ -68,7 +70,7 @@ def wrong_console(page, folder, wanted=()):
             continue
         for example in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             command, _, want = example.partition("\n")
-            shell = f'minidocker() {{ "{sys.executable}" -m minidocker.cli "$@"; }}\n{command}'
+            shell = f"{SHELL}\n{command}"
             done = subprocess.run(
                 ["sh", "-c", shell],
                 cwd=folder,

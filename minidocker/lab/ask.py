@@ -6,14 +6,14 @@ from typing import Any
 import ipywidgets as widgets
 
 from minidocker.lab.display import block, escape, publish
-from minidocker.lab.prediction import Prediction
+from minidocker.lab.prediction import Prediction, question_html
 
 Later = Callable[[str, Callable[[], None]], None]
 
 
 def form(asked: Prediction, later: Later) -> None:
     """Show the form. ``later`` runs what the click asks for, and shows what goes wrong in it."""
-    question = widgets.HTML(block(f"<b>{escape(asked.question)}</b>"))
+    question = widgets.HTML(block(question_html(asked)))
     control, value = _control(asked)
     button = widgets.Button(description="Commit", tooltip="Commit the answer; then it runs", button_style="primary")
     said = widgets.HTML()

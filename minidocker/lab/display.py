@@ -85,8 +85,11 @@ class Slot:
     Outside of a notebook :meth:`fill` shows nothing: there the value itself is printed by who wants it.
     """
 
-    def __init__(self, waiting: Rich | None = None) -> None:
-        """Open the place where the running cell's output is. ``waiting`` is what stands there until it is filled."""
+    def __init__(self, waiting: Rich | None = None, *, lock: bool = True) -> None:
+        """Open the place where the running cell's output is.
+
+        ``waiting`` is what stands there until it is filled, and below it, if ``lock``, a locked stepper.
+        """
         self._words: Any = None
         self._stepper: Any = None
         self._open = in_notebook()
@@ -95,6 +98,7 @@ class Slot:
         self._words = publish(waiting, display_id=True)
         self._stepper = _locked_stepper()
         if self._stepper is not None:
+            self._stepper.layout.display = None if lock else "none"
             publish(self._stepper)
 
     def fill(
@@ -111,6 +115,7 @@ class Slot:
             if self._stepper is not None:
                 self._stepper.close()
         elif self._stepper is not None:
+            self._stepper.layout.display = None
             self._stepper.unlock(trace, comparison_of(verdict))
             self._stepper.index = first_step(trace) if index is None else index
         elif (made := stepper(trace, verdict, index)) is not None:

@@ -171,14 +171,15 @@ def server(trace: Trace, index: int, path: str) -> str:
 
 
 def serving(trace: Trace, path: str) -> str:
-    """Return in words how the search for a path goes through the layers at the end of a trace."""
+    """Return in words how the search for a path ends, at the end of a trace."""
     stack = stack_of(trace, len(trace) - 1)
-    said = []
-    for name, entries in stack:
-        entry = entries.get(path)
-        if entry is not None:
-            said.append(f"{name} has {word(entry)}")
-    return f"From the top down: {', then '.join(said)}; the first one counts." if said else "No layer has that name."
+    who = provider(path, [entries for _, entries in stack])
+    if who.found:
+        name, entries = stack[who.found[0][0]]
+        return f"From the top down, the first that has it is {name}: a {word(entries[path])}."
+    if who.ended_by is not None and any(path in entries for _, entries in stack):
+        return f"From the top down, the search ends in {stack[who.ended_by][0]}: what lies below is hidden."
+    return "No layer has that name."
 
 
 def word(entry: Any) -> str:

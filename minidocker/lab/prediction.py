@@ -172,8 +172,16 @@ def card(asked: Prediction, fact: Fact, *, right: bool) -> Rich:
     kind = "md-yes" if right else "md-no"
     why = f'<br><span class="md-note">{escape(because)}</span>' if because else ""
     return Rich(
-        f'<div class="md-card {kind}">{escape(asked.question)}<br>{rows}{why}</div>', f"{text}\n  {because}".rstrip()
+        f'<div class="md-card {kind}">{escape(asked.question.splitlines()[-1])}<br>{rows}{why}</div>',
+        f"{text}\n  {because}".rstrip(),
     )
+
+
+def question_html(asked: Prediction) -> str:
+    """Return the question as HTML: what is given, a line each, and the last line, which asks."""
+    *given, question = asked.question.splitlines()
+    lines = f"<pre>{escape(chr(10).join(given))}</pre>" if given else ""
+    return f"{lines}<b>{escape(question)}</b>"
 
 
 def locked(_: Prediction) -> Rich:

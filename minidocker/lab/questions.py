@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from minidocker.lab import cases, facts
 from minidocker.lab.display import Rich, Shown, Slot
 from minidocker.lab.layers import Layer, lines
-from minidocker.lab.prediction import Prediction, card, locked, predict
+from minidocker.lab.prediction import Prediction, card, predict
 from minidocker.trace import INSIDE, SYSCALL, Step, Trace
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Question:
     """A question about one case: ``result`` and ``lies`` ask forwards, ``call`` backwards, ``serves`` at the end."""
 
     kind: str
+    given: str
     text: str
     choices: tuple[str, ...]
     answer: str
@@ -49,9 +50,13 @@ class Quiz:
     def ask(self) -> list[Prediction]:
         """Show every question, and its explanation once it is answered; return the predictions."""
         for number, question in enumerate(self.questions, 1):
-            asked = predict(question.text, choices=question.choices, name=f"quiz {self.seed}.{number}")
+            asked = predict(
+                f"{question.given}\n{number} of {len(self.questions)}. {question.text}",
+                choices=question.choices,
+                name=f"quiz {self.seed}.{number}",
+            )
             self.predictions.append(asked)
-            slot = Slot(None if asked.committed else locked(asked))
+            slot = Slot(None if asked.committed else Rich("", ""), lock=False)
             reveal = _reveal(asked, question, slot)
             if asked.committed:
                 reveal()
@@ -70,7 +75,8 @@ class Quiz:
         self.ask()
 
     def __repr__(self) -> str:
-        return "\n\n".join(f"{n}. {q.text}\n   {' / '.join(q.choices)}" for n, q in enumerate(self.questions, 1))
+        told = (f"{q.given}\n{n}. {q.text}\n   {' / '.join(q.choices)}" for n, q in enumerate(self.questions, 1))
+        return "\n\n".join(told)
 
 
 def _reveal(asked: Prediction, question: Question, slot: Slot) -> Callable[[], None]:
@@ -78,7 +84,7 @@ def _reveal(asked: Prediction, question: Question, slot: Slot) -> Callable[[], N
         fact = facts.Fact(value=question.answer, why=question.why)
         words = card(asked, fact, right=asked.right(fact))
         both = Rich(words.body + question.shown.words.body, words.text)
-        slot.fill(both, question.shown.trace, question.shown.verdict)
+        slot.fill(both, question.shown.trace, question.shown.verdict, question.shown.index)
 
     return reveal
 
@@ -109,11 +115,17 @@ def _results(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iter
     """Ask how a call ends."""
     for step in _calls(shown.trace):
         answer = step.errno or "it works"
-        others = [result for result in _RESULTS if result != answer]
-        choices = _mixed(draw, answer, draw.sample(others, 3))
-        text = f"{_given(layers, shown.trace, step.index)}\nThe next call is {step.text}. How does it end?"
-        why = f"{step.text} = {step.result}. {step.why}"
-        yield Question(kind="result", text=text, choices=choices, answer=answer, why=why, shown=shown)
+        others = [result for result in _RESULTS[1:] if result != answer]
+        rest = draw.sample(others, 3) if answer == _RESULTS[0] else [_RESULTS[0], *draw.sample(others, 2)]
+        yield Question(
+            kind="result",
+            given=_given(layers, shown.trace, step.index),
+            text=f"The next call is {step.text}. How does it end?",
+            choices=_mixed(draw, answer, rest),
+            answer=answer,
+            why=_why(step),
+            shown=_at(shown, step.index),
+        )
 
 
 def _lies(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
@@ -122,11 +134,15 @@ def _lies(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Q
         after = _upper(shown.trace, _last_inside(shown.trace, step))
         touched = {path for path, entry in after.items() if _upper(shown.trace, step.index - 1).get(path) != entry}
         for path in sorted(touched or ({step.text.split('"')[1]} if '"' in step.text else set())):
-            answer = facts.word(after[path]) if path in after else "nothing"
-            call = f"The next call is {step.text}. What lies at {path} in the upper directory then?"
-            text = f"{_given(layers, shown.trace, step.index)}\n{call}"
-            why = f"{step.text} = {step.result}. {step.why}"
-            yield Question(kind="lies", text=text, choices=_KINDS, answer=answer, why=why, shown=shown)
+            yield Question(
+                kind="lies",
+                given=_given(layers, shown.trace, step.index),
+                text=f"The next call is {step.text}. What lies at {path} in the upper directory then?",
+                choices=_KINDS,
+                answer=facts.word(after[path]) if path in after else "nothing",
+                why=_why(step),
+                shown=_at(shown, step.index),
+            )
 
 
 def _makers_of(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
@@ -139,10 +155,16 @@ def _makers_of(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> It
         if len(steps) == 1 and texts.count(steps[0].text) == 1 and len(set(texts)) > 2:
             others = sorted(set(texts) - {steps[0].text})
             choices = _mixed(draw, steps[0].text, draw.sample(others, min(3, len(others))))
-            story = f"Then some calls were made. At the end the upper directory has {path}: {facts.word(entry)}."
-            text = f"{_layers(layers)}\n{story} Which of the calls put it there?"
-            why = f"{steps[0].text} = {steps[0].result}. {steps[0].why}"
-            yield Question(kind="call", text=text, choices=choices, answer=steps[0].text, why=why, shown=shown)
+            story = f"Some calls were made. At the end the upper directory has {path}: {facts.word(entry)}."
+            yield Question(
+                kind="call",
+                given=_layers(layers),
+                text=f"{story} Which of the calls put it there?",
+                choices=choices,
+                answer=steps[0].text,
+                why=_why(steps[0]),
+                shown=_at(shown, steps[0].index),
+            )
 
 
 def _serves(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Question]:
@@ -150,13 +172,15 @@ def _serves(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator
     last = len(shown.trace) - 1
     names = [name for name, _ in facts.stack_of(shown.trace, last)]
     for path in cases.FILES:
-        answer = facts.server(shown.trace, last, path)
-        upper = (
-            ", ".join(f"{name} ({facts.word(entry)})" for name, entry in _upper(shown.trace, last).items()) or "nothing"
+        yield Question(
+            kind="serves",
+            given=_given(layers, shown.trace, last + 1),
+            text=f"Which layer serves {path}?",
+            choices=(*names, "none"),
+            answer=facts.server(shown.trace, last, path),
+            why=facts.serving(shown.trace, path),
+            shown=_at(shown, last),
         )
-        text = f"{_layers(layers)}\nThe upper directory has: {upper}. Which layer serves {path}?"
-        why = facts.serving(shown.trace, path)
-        yield Question(kind="serves", text=text, choices=(*names, "none"), answer=answer, why=why, shown=shown)
 
 
 _MAKERS: Final[Mapping[str, Callable[[random.Random, Sequence[Layer], Shown], Iterator[Question]]]] = {
@@ -191,6 +215,15 @@ def _upper(trace: Trace, index: int) -> dict[str, Any]:
     return dict(next(iter(state["uppers"].values()), {}))
 
 
+def _at(shown: Shown, index: int) -> Shown:
+    """Return the case, shown at the step that the question is about."""
+    return Shown(shown.trace, shown.verdict, index)
+
+
+def _why(step: Step) -> str:
+    return f"{step.text} = {step.result}. {step.why}"
+
+
 def _mixed(draw: random.Random, answer: str, others: Sequence[str]) -> tuple[str, ...]:
     choices = [answer, *others]
     draw.shuffle(choices)
@@ -201,7 +234,7 @@ def _given(layers: Sequence[Layer], trace: Trace, before: int) -> str:
     """Return the stack as it is before a call, in words."""
     upper = _upper(trace, before - 1)
     told = ", ".join(f"{path} ({facts.word(entry)})" for path, entry in upper.items()) or "nothing yet"
-    return f"{_layers(layers)}\nThe upper directory has: {told}."
+    return f"{_layers(layers)}\nupper:   {told}"
 
 
 def _layers(layers: Sequence[Layer]) -> str:
