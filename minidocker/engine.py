@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from minidocker import diff, linux, names, runtime
-from minidocker.container import CREATED, EXITED, OVERLAY_ROOT, REMOVING, RUNNING, Container, LogLine
+from minidocker.container import EXITED, OVERLAY_ROOT, REMOVING, RUNNING, Container, LogLine
 from minidocker.errors import Conflict, InvalidParameter, NameConflict, NoSuchContainer, StartError
 from minidocker.image import GO_ARCHITECTURES, Image
 from minidocker.image_store import ImageStore
@@ -111,12 +111,16 @@ class Engine:
         return container
 
     def start(self, container: Container) -> None:
-        """Mount its layers and start its program (docker start). StartError, in runc's words, if that cannot be."""
+        """Mount its layers and start its program (docker start). StartError, in runc's words, if that cannot be.
+
+        A container that runs already is left alone.
+        """
+        if container.status == RUNNING:
+            return
         self._mount(container)
         self.monitor.operation(
             f"start {container.name}",
             "One clone with new namespaces; the rest is what the new task does to itself before execve.",
-            {("containers", container.name, "status"): RUNNING},
             ref="docker container start",
         )
         try:
@@ -124,9 +128,8 @@ class Engine:
             self._await_start(container)
         except BaseException:
             self._release(container)
-            container.status = CREATED
             raise
-        container.started_ns = self._clock_ns()
+        self._started(container)
 
     def wait(self, container: Container, timeout_s: float | None = None) -> int:
         """Poll until the container has exited, and return its exit code (docker wait)."""
@@ -142,8 +145,9 @@ class Engine:
                     f'cannot remove container "/{container.name}": container is running: '
                     "stop the container before removing or force remove"
                 )
-            self.kernel.kill(container.pid, linux.SIGKILL)
-            self.wait(container)
+            self.kill(container, linux.SIGKILL)
+            if container.name not in self.containers:  # --rm has removed it
+                return
         self.monitor.operation(
             f"remove {container.name}",
             "The writable layer is deleted with all that was copied up or made in it. The image's layers stay.",
@@ -156,11 +160,14 @@ class Engine:
         del self.containers[container.name]
 
     def kill(self, container: Container, signal: int) -> None:
-        """Send a signal to the container's first task (docker kill)."""
+        """Send a signal to the container's first task (docker kill); after SIGKILL wait for its end."""
         if container.status != RUNNING:
             raise Conflict(f"cannot kill container: {container.name}: container {container.id} is not running")
         self.kernel.kill(container.pid, signal)
-        self.pump()
+        if signal == linux.SIGKILL:
+            self.wait(container)
+        else:
+            self.pump()
 
     def now_ns(self) -> int:
         """Return the time of day in nanoseconds since 1970."""
@@ -254,7 +261,6 @@ class Engine:
                 kernel.watch(fd)
                 container.open_streams[fd] = stream
                 self._watched[fd] = container
-        container.status = RUNNING
 
     def _await_start(self, container: Container) -> None:
         """Poll until init told that it could not start, or closed its error pipe by execve."""
@@ -264,7 +270,8 @@ class Engine:
         if not words:
             return
         container.log = [line for line in container.log if line.stream != "error"]
-        self.wait(container)
+        while container.pid and self.pump(None):
+            pass
         told = json.loads(words)
         if told["exit_code"] == _REQUEST:
             raise InvalidParameter(told["reason"])
@@ -292,7 +299,9 @@ class Engine:
         for fd in list(container.open_streams):
             while fd in container.open_streams and self._has_more(container, fd):
                 pass
-        self._exited(container, linux.exit_status(status))
+        container.pid, container.exit_code = 0, linux.exit_status(status)
+        if container.status == RUNNING:  # else it is still starting
+            self._exited(container)
 
     def _has_more(self, container: Container, fd: int) -> bool:
         """Take what is left in a pipe whose writers are gone; False when nothing more will come."""
@@ -300,18 +309,35 @@ class Engine:
         self._take_output(container, fd)
         return len(container.log) > before
 
-    def _exited(self, container: Container, exit_code: int) -> None:
-        container.status, container.exit_code, container.finished_ns = EXITED, exit_code, self._clock_ns()
+    def _started(self, container: Container) -> None:
+        container.status, container.started_ns = RUNNING, self._clock_ns()
         self.monitor.operation(
-            f"{container.name} exited with {exit_code}",
+            f"{container.name} is running",
+            "The pipe on which init would have told of a failure was closed by execve: its program runs.",
+            {("containers", container.name): container.to_state()},
+            ref="docker container start",
+        )
+        if not container.pid:  # and has ended meanwhile
+            self._exited(container)
+
+    def _exited(self, container: Container) -> None:
+        container.status, container.finished_ns = EXITED, self._clock_ns()
+        self.monitor.operation(
+            f"{container.name} exited with {container.exit_code}",
             "Its first task has ended, and with it the PID namespace and all in it. The writable layer is still there.",
             {("containers", container.name): container.to_state()},
             ref="docker container wait",
         )
         self._release(container)
+        if container.auto_remove:
+            self.remove(container)
 
     def _release(self, container: Container) -> None:
-        """Give back what a running container holds: descriptors and the mount."""
+        """Give back what a running container holds: its task, if it still has one, descriptors, and the mount."""
+        if container.pid:
+            self.kernel.kill(container.pid, linux.SIGKILL)
+            while container.pid and self.pump(None):
+                pass
         for fd in list(container.open_streams):
             self._close_stream(container, fd)
         container.pid = 0

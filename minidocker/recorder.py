@@ -72,7 +72,7 @@ class Recorder:
             call="docker",
             text=text,
             why=why,
-            ref={"docker": "docker " + text.split()[1]},
+            ref={"docker": " ".join(text.split()[:2])},
         )
 
     def operation(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from minidocker.cli.docker import Docker, ReadFile
+from minidocker.client.docker import Docker, ReadFile, Result
 from minidocker.engine import Engine
 from minidocker.kernel import Kernel
 from minidocker.recorder import Recorder
@@ -22,6 +22,10 @@ class Outcome:
     exit_code: int
     trace: Trace
     hint: str = ""
+
+
+class RecordingError(Exception):
+    """What the kernel told could not be recorded: the command ran, but nothing can be said of its steps."""
 
 
 class Ids:
@@ -65,17 +69,22 @@ class Host:
         self.client = Docker(self.engine, read_file) if read_file else Docker(self.engine)
 
     def docker(self, line: str | Sequence[str]) -> Outcome:
-        """Run one docker command and return what it printed, its exit code, and its trace."""
+        """Run one docker command and return what it printed, its exit code, and its trace (or RecordingError)."""
         text = line if isinstance(line, str) else shlex.join(line)
-        text = text if text.startswith("docker ") else f"docker {text}"
+        text = text if text.startswith("docker ") else f"docker {text}".rstrip()
         self.recorder.command(text, "The client sends the command to the daemon, and waits for what it says.")
+        result = Result()
+        self.kernel.listener_error = None
         self.kernel.listener = self.recorder
         try:
             result = self.client(line)
         finally:
             self.kernel.listener = None
-        stdout, stderr = (data.decode("utf-8", "replace") for data in (result.stdout, result.stderr))
-        trace = self.recorder.cut(text, stdout, stderr, result.exit_code)
+            stdout, stderr = (data.decode("utf-8", "replace") for data in (result.stdout, result.stderr))
+            trace = self.recorder.cut(text, stdout, stderr, result.exit_code)
+        if self.kernel.listener_error is not None:
+            message = f"the trace of {text!r} is not whole"
+            raise RecordingError(message) from self.kernel.listener_error
         return Outcome(stdout=stdout, stderr=stderr, exit_code=result.exit_code, trace=trace, hint=result.hint)
 
     def close(self) -> None:

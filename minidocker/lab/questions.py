@@ -234,8 +234,8 @@ def _given(layers: Sequence[Layer], trace: Trace, before: int) -> str:
     """Return the stack as it is before a call, in words."""
     upper = _upper(trace, before - 1)
     told = ", ".join(f"{path} ({facts.word(entry)})" for path, entry in upper.items()) or "nothing yet"
-    return f"{_layers(layers)}\nupper:   {told}"
+    return f"upper:   {told}\n{_layers(layers)}"
 
 
 def _layers(layers: Sequence[Layer]) -> str:
-    return "\n".join(f"layer {number}: {', '.join(lines(layer))}" for number, layer in enumerate(layers, 1))
+    return "\n".join(f"layer {number}: {', '.join(lines(layer))}" for number, layer in [*enumerate(layers, 1)][::-1])

@@ -230,7 +230,7 @@ class SimKernel(Kernel):
             )
             if listener is not None:
                 listener(event)
-        except BaseException as failure:  # noqa: BLE001  a listener must not break the call
+        except Exception as failure:  # noqa: BLE001  a listener must not break the call
             self.listener_error = failure
         finally:
             self.listener = listener

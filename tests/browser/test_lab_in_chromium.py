@@ -90,6 +90,8 @@ def steps_through(stepper):
         name: stepper.get_by_role("button", name=re.compile(name, re.IGNORECASE)).first
         for name in ("first", "next", "previous", "last")
     }
+    slider = stepper.locator("input[type=range]")
+    slider.press("Home")
     buttons["last"].click()
     last = step(stepper)
     assert last >= 3
@@ -99,7 +101,6 @@ def steps_through(stepper):
     first = step(stepper)
     buttons["next"].click()
     assert step(stepper) == first + 1
-    slider = stepper.locator("input[type=range]")
     slider.focus()
     slider.press("ArrowRight")
     assert step(stepper) == first + 2
@@ -118,6 +119,22 @@ def test_an_answer_that_is_none_is_refused_in_words(address):
         answer(page, "many")
         page.locator(".md-said").first.get_by_text("is not a number").wait_for()
         assert page.locator(".md-predict").first.get_by_role("button", name="Commit").is_enabled()
+
+
+def test_a_question_of_the_quiz_opens_its_case(address):
+    with jupyter_lab.notebook(address, "05-copy-on-write") as page:
+        jupyter_lab.run_all(page)
+        page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 1e6")
+        form = page.locator(".md-predict").last
+        form.scroll_into_view_if_needed()
+        quiz = page.locator(".jp-CodeCell", has=page.get_by_text("Quiz(lab, seed=5)"))
+        assert quiz.locator(".mds:visible").count() == 0
+        form.locator("input[type=radio]").first.check()
+        form.get_by_role("button", name="Commit").click()
+        stepper = quiz.locator(".mds:visible")
+        stepper.locator(".mds-calls").wait_for()
+        assert stepper.count() == 1
+        steps_through(stepper)
 
 
 def test_what_waits_behind_an_answer_runs_in_order(address):

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from minidocker import humans
-from minidocker.cli.flags import Flag, Parsed, UsageError, parse
-from minidocker.cli.table import table
+from minidocker.client.flags import Flag, Parsed, UsageError, parse
+from minidocker.client.table import table
 from minidocker.container import CREATED, RUNNING, Container
 from minidocker.engine import Engine, RunOptions
 from minidocker.errors import EngineError, InvalidParameter, InvalidReference, NoSuchImage
@@ -56,11 +56,16 @@ class Docker:
 
     def __call__(self, line: str | Sequence[str]) -> Result:
         """Run one command line, with or without the word ``docker`` in front."""
-        words = shlex.split(line) if isinstance(line, str) else list(line)
+        try:
+            words = shlex.split(line) if isinstance(line, str) else list(line)
+        except ValueError as error:
+            return Result(stderr=f"docker: cannot read the command: {error}\n".encode(), exit_code=2)
         words = words[1:] if words[:1] == ["docker"] else words
         command = COMMANDS.get(words[0]) if words else None
         if command is None:
             return _unknown(words[0] if words else "")
+        if words[1:2] == ["--help"]:
+            return _help(command)
         try:
             parsed = parse(words[1:], command.flags, interspersed=command.interspersed)
             _check_count(words[0], command, parsed)
@@ -79,19 +84,19 @@ def _run(docker: Docker, parsed: Parsed) -> Result:
         result = _failed("run", COMMANDS["run"], error)
         result.stderr = f"Unable to find image '{error.data['reference']}' locally\n".encode() + result.stderr
         return result
+    name = f"{container.id}\n".encode() if parsed.has("detach") else b""
     try:
         engine.start(container)
-    except EngineError:
+    except EngineError as error:
         if container.auto_remove:
             engine.remove(container)
-        raise
-    if parsed.has("detach"):
-        return Result(f"{container.id}\n".encode())
+        result = _failed("run", COMMANDS["run"], error)
+        result.stdout = name
+        return result
+    if name:
+        return Result(name)
     code = engine.wait(container)
-    result = Result(container.output("stdout"), container.output("stderr"), code)
-    if container.auto_remove:
-        engine.remove(container)
-    return result
+    return Result(container.output("stdout"), container.output("stderr"), code)
 
 
 def _create(docker: Docker, parsed: Parsed) -> Result:
@@ -101,27 +106,41 @@ def _create(docker: Docker, parsed: Parsed) -> Result:
 
 
 def _start(docker: Docker, parsed: Parsed) -> Result:
-    for name in parsed.words:
-        docker.engine.start(docker.engine.find(name))
-    return _names(parsed)
+    return _each("start", parsed, lambda name: docker.engine.start(docker.engine.find(name)))
 
 
 def _wait(docker: Docker, parsed: Parsed) -> Result:
-    codes = [docker.engine.wait(docker.engine.find(name)) for name in parsed.words]
-    return Result("".join(f"{code}\n" for code in codes).encode())
+    return _each("wait", parsed, lambda name: docker.engine.wait(docker.engine.find(name)))
 
 
 def _kill(docker: Docker, parsed: Parsed) -> Result:
-    signal = _signal(parsed.last("signal", "KILL"))
-    for name in parsed.words:
-        docker.engine.kill(docker.engine.find(name), signal)
-    return _names(parsed)
+    word = parsed.last("signal", "KILL")
+
+    def kill(name: str) -> None:
+        container = docker.engine.find(name)
+        docker.engine.kill(container, _signal(name, word))
+
+    return _each("kill", parsed, kill)
 
 
 def _rm(docker: Docker, parsed: Parsed) -> Result:
+    force = parsed.has("force")
+    return _each("rm", parsed, lambda name: docker.engine.remove(docker.engine.find(name), force=force))
+
+
+def _each(command: str, parsed: Parsed, do: Callable[[str], int | None]) -> Result:
+    """Do a command to each container named, and print its name or what came of it; go on where one fails (exit 1)."""
+    result = Result()
     for name in parsed.words:
-        docker.engine.remove(docker.engine.find(name), force=parsed.has("force"))
-    return _names(parsed)
+        try:
+            came = do(name)
+        except EngineError as error:
+            failed = _failed(command, COMMANDS[command], error)
+            result.stderr += failed.stderr
+            result.exit_code, result.hint = 1, failed.hint or result.hint
+        else:
+            result.stdout += f"{name if came is None else came}\n".encode()
+    return result
 
 
 def _logs(docker: Docker, parsed: Parsed) -> Result:
@@ -194,10 +213,6 @@ def _options(parsed: Parsed) -> RunOptions:
     )
 
 
-def _names(parsed: Parsed) -> Result:
-    return Result("".join(f"{name}\n" for name in parsed.words).encode())
-
-
 def _quoted(argv: Sequence[str]) -> str:
     """Return a command as ``docker ps`` shows it: quoted, cut after nineteen characters."""
     text = " ".join(word if word and not set(word) & set(" '\"\\$&|;<>()*") else shlex.quote(word) for word in argv)
@@ -226,11 +241,14 @@ def _created_ns(image: Image) -> int:
     return int(made.timestamp()) * 10**9 + int((fraction or "0").ljust(9, "0")[:9])
 
 
-def _signal(word: str) -> int:
+def _signal(container: str, word: str) -> int:
     name = word.upper().removeprefix("SIG")
     number = SIGNALS.get(name) or (int(name) if name.isdigit() else 0)
-    if not number:
-        raise InvalidParameter(f"Invalid signal: {word}", hint="Names like TERM or SIGTERM, or numbers like 15.")
+    if not 0 < number <= _LAST_SIGNAL:
+        raise InvalidParameter(
+            f"cannot kill container: {container}: invalid signal: {word}",
+            hint="Names like TERM or SIGTERM, or numbers like 15.",
+        )
     return number
 
 
@@ -255,7 +273,22 @@ def _usage(name: str, command: Command, message: str) -> Result:
     return Result(stderr=text.encode(), exit_code=command.failure)
 
 
+def _help(command: Command) -> Result:
+    """Say how a command is used, and which flags the lab has."""
+    rows = [
+        f"  {f'-{flag.short}, ' if flag.short else '    '}--{flag.name} {flag.takes}"
+        for flag in command.flags
+        if flag.modelled
+    ]
+    options = "".join(f"{row.rstrip()}\n" for row in rows)
+    return Result(
+        f"Usage:  docker {command.usage}\n{f'{chr(10)}Options:{chr(10)}{options}' if options else ''}".encode()
+    )
+
+
 def _unknown(name: str) -> Result:
+    if not name:
+        return Result(f"Usage:  docker COMMAND\n\nCommands: {', '.join(COMMANDS)}\n".encode())
     text = f"docker: unknown command: docker {name}\n\nRun 'docker --help' for more information\n"
     return Result(stderr=text.encode(), exit_code=1, hint=f"The lab has: {', '.join(COMMANDS)}.")
 
@@ -271,6 +304,8 @@ def _failed(name: str, command: Command, error: EngineError) -> Result:
 def _no_files(path: str) -> bytes:
     raise FileNotFoundError(2, "No such file or directory", path)
 
+
+_LAST_SIGNAL: Final = 64
 
 #: Flags that docker has and the lab does not have yet: with a value, and without.
 _NOT_YET: Final = """

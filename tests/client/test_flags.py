@@ -1,6 +1,6 @@
 import pytest
 
-from minidocker.cli.flags import Flag, UsageError, parse
+from minidocker.client.flags import Flag, UsageError, parse
 
 FLAGS = (
     Flag(name="name", takes="string"),
