@@ -29,25 +29,35 @@ class Difference:
         return "\n".join(lines if self.left or self.right else lines[:1])
 
 
-def compare(one: Trace, other: Trace, *, calls: bool = True) -> Difference | None:
-    """Return the first difference of two traces, or None. ``calls=False`` compares only what the command led to."""
-    if calls:
+def compare(one: Trace, other: Trace, *, calls: bool | None = None) -> Difference | None:
+    """Return the first difference of two traces, or None if there is none.
+
+    ``calls`` says whether each call is compared, or only what the command led to: output, exit code and what lies in
+    the writable layers. By default calls are compared unless a program ran as itself, whose calls nobody saw.
+    """
+    if calls or (calls is None and all_seen(one, other)):
         found = _compare_steps(one, other)
         if found is not None:
             return found
     return _compare_outcome(one, other)
 
 
-def agreed_steps(one: Trace, other: Trace) -> int:
-    """Return how many steps the traces share before the first difference in any task."""
-    pairs = (zip(_own(one, task), _own(other, task), strict=False) for task in _tasks(one))
-    return sum(sum(1 for _ in itertools.takewhile(lambda pair: _equal(*pair), rows)) for rows in pairs)
+def all_seen(one: Trace, other: Trace) -> bool:
+    """Are all calls in both traces? Not those of a real program that ran as itself."""
+    return not any(step.unseen for trace in (one, other) for step in trace.steps)
+
+
+def compared(one: Trace, other: Trace) -> str:
+    """Say what :func:`compare` compares of two traces, in a few words."""
+    if all_seen(one, other):
+        return f"{len(one)} step{'s' * (len(one) != 1)}"
+    return "output, exit code and what was left (a real program ran as itself, its calls unseen)"
 
 
 def _compare_steps(one: Trace, other: Trace) -> Difference | None:
     for task in sorted({*_tasks(one), *_tasks(other)}, key=_order):
         for left, right in itertools.zip_longest(_own(one, task), _own(other, task)):
-            if (left is None or right is None) and _killed(one, task) and _killed(other, task):
+            if (left is None or right is None) and (_cut_short(one, task) or _cut_short(other, task)):
                 break
             if left is None or right is None:
                 return Difference(
@@ -63,8 +73,9 @@ def _compare_outcome(one: Trace, other: Trace) -> Difference | None:
         left, right = getattr(one, name), getattr(other, name)
         if left != right:
             return Difference(what=f"{name} differs: {left!r} and {right!r}")
-    for stack, entries in _left_behind(one).items():
-        theirs = _left_behind(other).get(stack, {})
+    ours, others = _left_behind(one), _left_behind(other)
+    for stack in sorted(ours.keys() | others.keys()):
+        entries, theirs = ours.get(stack, {}), others.get(stack, {})
         for path in sorted(entries.keys() | theirs.keys()):
             if entries.get(path) != theirs.get(path):
                 return Difference(
@@ -96,9 +107,10 @@ def _own(trace: Trace, task: str) -> Iterator[Sequence[Step]]:
         yield [step for _, step in group]
 
 
-def _killed(trace: Trace, task: str) -> bool:
-    """Did a signal end the task? Then how far it came depends on who ran first: ``yes | head``."""
-    return any(step.like.startswith(f"{task} ended: [{{WIFSIGNALED") for step in trace.steps)
+def _cut_short(trace: Trace, task: str) -> bool:
+    """Did a signal, or its namespace's end, stop the task? Then how far it came depends on who ran first."""
+    ended = f"{task} ended: [{{WIFEXITED"
+    return not any((step.task == task and step.call == "exit") or step.like.startswith(ended) for step in trace.steps)
 
 
 def _of_pump(step: Step) -> bool:

@@ -1,5 +1,6 @@
 """Ready hosts: one on the simulated kernel, one on this machine's, with the lab's base image loaded on either."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,18 +12,27 @@ from minidocker.world import Host
 KERNELS: Final = ("sim", "real")
 
 
-def open_host(kernel: str, *, seed: int = 0, size_bytes: int | None = None, programs: str = "elf", rootless: bool = False) -> Host:
+def open_host(
+    kernel: str,
+    *,
+    seed: int = 0,
+    size_bytes: int | None = None,
+    programs: str = "elf",
+    rootless: bool | None = None,
+    like: Mapping[str, Any] | None = None,
+) -> Host:
     """Return a host on the named kernel, ``"sim"`` or ``"real"``; close it when done.
 
     ``size_bytes`` limits the disk that holds images and containers. ``programs="lab"`` runs the lab's program of the
     same name wherever an image's file is a machine's program, on the real kernel too, so that traces can be compared
-    call by call; ``"elf"`` runs the file itself there. ``rootless`` makes the simulated host one that root in a user
-    namespace sees, to be compared with a real one of that kind; the real one is what it is.
+    call by call; ``"elf"`` runs the file itself there. ``rootless`` is whether the host's side is root in a user namespace only; the real
+    one is by itself if the lab is not run by root. ``like``, the description of a real host,
+    gives the simulated one its release, machine, and user and group ids, so that like is compared with like.
     """
     if kernel not in KERNELS:
         message = f"no kernel {kernel!r}: there is {' and '.join(KERNELS)}"
         raise ValueError(message)
-    host = _sim(seed, size_bytes, rootless) if kernel == "sim" else _real(seed, size_bytes, programs)
+    host = _sim(seed, size_bytes, rootless, like) if kernel == "sim" else _real(seed, size_bytes, programs, rootless)
     try:
         host.engine.images.load(base_image())
     except BaseException:
@@ -31,24 +41,25 @@ def open_host(kernel: str, *, seed: int = 0, size_bytes: int | None = None, prog
     return host
 
 
-def _sim(seed: int, size_bytes: int | None, rootless: bool) -> Host:
+def _sim(seed: int, size_bytes: int | None, rootless: bool | None, like: Mapping[str, Any] | None) -> Host:
     from minidocker.sim import Profile, SimKernel  # noqa: PLC0415  loads pyfakefs: only when a kernel is made
 
-    profile = Profile(rootless=rootless)
+    profile = Profile.like(like) if like else Profile()
+    profile = profile if rootless is None else replace(profile, rootless=rootless)
     profile = profile if size_bytes is None else replace(profile, disk_bytes=size_bytes)
     kernel = SimKernel(profile=profile)
     description: dict[str, Any] = {"kind": "sim", "release": profile.release, "machine": profile.machine}
-    description["rootless"] = rootless
+    description["rootless"] = profile.rootless
     return Host(kernel, description=description, seed=seed, clock_ns=kernel.clock.now_ns, read_file=read_file)
 
 
-def _real(seed: int, size_bytes: int | None, programs: str) -> Host:
+def _real(seed: int, size_bytes: int | None, programs: str, rootless: bool | None) -> Host:
     import time  # noqa: PLC0415  the wall's clock belongs to the real kernel
 
     from minidocker.real import RealKernel, probe  # noqa: PLC0415  Linux only
 
-    kernel = RealKernel(size_bytes=size_bytes, programs=programs)
-    return Host(kernel, description=probe.describe(), seed=seed, clock_ns=time.time_ns, read_file=read_file)
+    kernel = RealKernel(size_bytes=size_bytes, programs=programs, rootless=rootless)
+    return Host(kernel, description=probe.describe(kernel), seed=seed, clock_ns=time.time_ns, read_file=read_file)
 
 
 def read_file(path: str) -> bytes:

@@ -69,7 +69,8 @@ class SyscallEvent:
 
     ``task`` is the caller's line of descent: ``"0"`` is the host's side, ``"0.1"`` its first child, ``"0.1.2"`` that
     one's second. ``actor`` is the program's name (``"daemon"``, ``"init"``, ``"sh"``). Either ``error`` is None or
-    ``result`` is. ``uppers`` maps the name of an observed upper directory to the entries that the call changed there:
+    ``result`` is. ``kwargs`` of an execve has ``unseen`` if the program runs as itself, so that none of its calls
+    will be told. ``uppers`` maps the name of an observed upper directory to the entries that the call changed there:
     path → entry as JSON (see ``docs/trace.md``), or None where the entry is gone.
     """
 

@@ -57,6 +57,7 @@ class Recorder:
             why=explain.why(event),
             ref=explain.ref(event.name),
             like=self._tasks.like(event, text),
+            unseen=bool(event.kwargs.get("unseen")),
             puts=own,
             changes=changes,
         )
@@ -115,13 +116,12 @@ class Recorder:
             if c.path[0] == "stacks" and c.new
             for layer in c.new["lowers"]
         }
+        touched = self._touched()
         trace = Trace(
             command=command,
             steps=tuple(self._steps),
             kernel=self._kernel,
-            layers={
-                key: cut(value, self._touched().__contains__) for key, value in self._layers.items() if key in used
-            },
+            layers={key: cut(value, touched.__contains__) for key, value in self._layers.items() if key in used},
             initial=self._initial,
             stdout=stdout,
             stderr=stderr,
@@ -131,15 +131,10 @@ class Recorder:
         return trace
 
     def _touched(self) -> set[str]:
-        """Return the paths that a picture must have: what lies in writable layers, and what calls named."""
-        states = [self._initial["uppers"], self._state["uppers"]]
-        found = {path for uppers in states for entries in uppers.values() for path in entries}
-        found |= {
-            step.changes[0].path[2]
-            for step in self._steps
-            for c in step.changes[:1]
-            if c.path[0] == "uppers" and len(c.path) > 2
-        }
+        """Return the paths that a picture must have: what lay in writable layers, and what calls named."""
+        found = {path for entries in self._initial["uppers"].values() for path in entries}
+        for step in self._steps:
+            found |= {change.path[2] for change in step.changes if change.path[0] == "uppers" and len(change.path) > 2}
         return found | self._named
 
     def _inside(self, event: SyscallEvent, inner: Inner, puts: list[tuple[tuple[str, ...], Any]]) -> None:

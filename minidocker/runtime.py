@@ -9,6 +9,7 @@ import errno
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -125,10 +126,32 @@ async def become_user(k: System, user: str, env: dict[str, str]) -> dict[str, st
     if group:
         gid = await _gid(k, group)
     if user:
+        await _set_ids(k, uid, gid)
+    return env if "HOME" in env else {**env, "HOME": row[5] if row else "/"}
+
+
+async def _set_ids(k: System, uid: int, gid: int) -> None:
+    """Change group and user, in this order. Where a user namespace denies setgroups(2), the groups stay, as in runc."""
+    with suppress(PermissionError):
+        await k.setgroups([gid])
+    for kind, number, change in (("gid", gid, k.setgid), ("uid", uid, k.setuid)):
+        try:
+            await change(number)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise _Refused(f"cannot set {kind} to unmapped user in user namespace") from error
+
+
+async def _set_ids(k: System, uid: int, gid: int) -> None:
+    """Take on user and group. In a user namespace only ids that its maps have can be taken on."""
+    try:
         await k.setgroups([gid])
         await k.setgid(gid)
         await k.setuid(uid)
-    return env if "HOME" in env else {**env, "HOME": row[5] if row else "/"}
+    except OSError as error:
+        words = linux.strerror(error.errno).lower()
+        raise _Refused(f"unable to become user {uid}, group {gid}: {words}") from error
 
 
 async def enter_workdir(k: System, cwd: str) -> None:

@@ -321,7 +321,8 @@ class System:
         """Say what a signal does, and return what it did (signal(2)).
 
         A function is called with the signal's number on the way back from a call, before the program sees its
-        result; a call that was waiting raises EINTR. Handlers are plain functions: they set a variable, the program looks at it.
+        result; a call that was waiting raises EINTR. Handlers are plain functions: they set a variable, and the
+        program looks at it.
         """
         return await trap("signal", signum, handler)
 

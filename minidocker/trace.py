@@ -35,6 +35,8 @@ class Step:
     errno: str | None = None
     local: bool = False
     observed: bool = False
+    unseen: bool = False
+    """An execve after which the program ran as itself: none of its own calls is in the trace."""
     why: str = ""
     changes: tuple[Change, ...] = ()
     ref: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Step:
         value: dict[str, Any] = {name: getattr(self, name) for name in _STEP_FIELDS}
         value["changes"] = [change.to_json() for change in self.changes]
         value["ref"] = dict(self.ref)
-        flags = {name: getattr(self, name) for name in ("local", "observed", "like")}
+        flags = {name: getattr(self, name) for name in ("local", "observed", "unseen", "like")}
         return value | {name: flag for name, flag in flags.items() if flag}
 
     @classmethod

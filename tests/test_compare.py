@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from minidocker.compare import agreed_steps, compare
+from minidocker.compare import compare, compared
 from minidocker.state import Change
 from minidocker.trace import INSIDE, SYSCALL, Step, Trace
 
@@ -18,6 +18,8 @@ def trace(*steps, **fields):
 
 WRITE = step(0, 'write(1, "x")', result="1")
 OTHERS = [step(0, "close(1)", task="0.2"), step(0, "close(2)", task="0.2")]
+EXIT = step(0, "exit(0)")
+END = step(0, "exit(0)", task="0.0")
 
 
 def test_equal_traces():
@@ -37,15 +39,18 @@ def test_the_first_step_that_differs_is_told():
 
 
 def test_a_missing_step_is_a_difference():
-    difference = compare(trace(WRITE, *OTHERS), trace(WRITE, OTHERS[0]))
-    assert difference.left.text == "close(2)"
+    difference = compare(trace(*OTHERS, WRITE, WRITE, EXIT), trace(*OTHERS, WRITE, EXIT))
+    assert difference.left.text == WRITE.text
+    assert difference.right.text == "exit(0)"
+    difference = compare(trace(WRITE, EXIT, EXIT), trace(WRITE, EXIT))
+    assert difference.left.text == "exit(0)"
     assert difference.right is None
 
 
 def test_what_happened_inside_is_compared_but_not_how_it_is_known():
     inside = Step(index=0, depth=INSIDE, actor="kernel", task="0.1", call="copy_up", text='copy_up("/a")  5 B')
     assert compare(trace(WRITE, inside), trace(WRITE, replace(inside, observed=True, why="words"))) is None
-    assert compare(trace(WRITE, inside), trace(WRITE)) is not None
+    assert compare(trace(WRITE, inside, EXIT), trace(WRITE, EXIT)) is not None
     assert compare(trace(WRITE, inside), trace(WRITE, replace(inside, text='copy_up("/a")  6 B'))) is not None
 
 
@@ -71,5 +76,17 @@ def test_output_exit_code_and_what_is_left_without_the_calls():
     assert "/a" in compare(trace(left, gone), trace(), calls=False).what
 
 
-def test_how_far_two_traces_agree():
-    assert agreed_steps(trace(WRITE, *OTHERS), trace(WRITE, OTHERS[0])) == 2
+def test_where_a_program_ran_as_itself_only_what_it_led_to_is_compared():
+    execve = step(0, 'execve("/bin/sh", ["sh"])')
+    model, kernel = trace(execve, WRITE), trace(replace(execve, unseen=True))
+    assert compare(model, kernel) is None
+    assert "ran as itself" in compared(model, kernel)
+    assert compare(trace(execve, WRITE, EXIT), trace(execve, EXIT)) is not None
+    assert compared(model, trace(execve)) == "2 steps"
+
+
+def test_a_killed_task_is_compared_as_far_as_both_came():
+    ended = step(0, "wait4(2, 0)", task="0.0", like="0.1 ended: [{WIFSIGNALED(s) && WTERMSIG(s) == SIGPIPE}]")
+    assert compare(trace(WRITE, WRITE, ended, END), trace(WRITE, ended, END)) is None
+    exited = replace(ended, like="0.1 ended: [{WIFEXITED(s) && WEXITSTATUS(s) == 0}]")
+    assert compare(trace(WRITE, WRITE, exited, END), trace(WRITE, exited, END)) is not None

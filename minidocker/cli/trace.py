@@ -5,17 +5,39 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from minidocker.hosts import open_host
 from minidocker.trace import INSIDE, SYSCALL, Step, Trace
 from minidocker.world import Outcome
 
 
+#: What a trace can be written as.
+SUFFIXES: Final = (".html", ".json", ".svg")
+
+
+class LoadError(Exception):
+    """An archive could not be loaded; the message is docker's."""
+
+
 def run(arguments: argparse.Namespace, command: Sequence[str]) -> int:
-    """Do it; the exit code is the docker command's."""
-    outcome = traced(arguments.kernel, arguments.load, command, programs=arguments.programs)
-    if arguments.output:
-        write(outcome.trace, Path(arguments.output))
+    """Do it; the exit code is the docker command's, or 2 if an archive cannot be loaded or the trace not be written."""
+    output = Path(arguments.output) if arguments.output else None
+    if output and output.suffix not in SUFFIXES:
+        sys.stderr.write(f"{output}: the name must end in {', '.join(SUFFIXES)}\n")
+        return 2
+    try:
+        outcome = traced(arguments.kernel, arguments.load, command, programs=arguments.programs)
+        if output:
+            write(outcome.trace, output)
+    except LoadError as error:
+        sys.stderr.write(str(error))
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or arguments.kernel}: {error.strerror}\n")
+        return 2
+    if output:
+        sys.stdout.write(f"{output}: {len(outcome.trace)} steps\n")
     else:
         sys.stdout.write("".join(f"{line(step)}\n" for step in outcome.trace.steps))
     sys.stdout.write(outcome.stdout)
@@ -25,14 +47,14 @@ def run(arguments: argparse.Namespace, command: Sequence[str]) -> int:
     return outcome.exit_code
 
 
-def traced(kernel: str, archives: Sequence[str], command: Sequence[str], *, programs: str = "elf") -> Outcome:
-    """Return what a docker command led to on a fresh host that has loaded the archives."""
-    host = open_host(kernel, programs=programs)
+def traced(kernel: str, archives: Sequence[str], command: Sequence[str], **options: Any) -> Outcome:
+    """Return what a docker command led to on a fresh host (``options``: open_host's) that has loaded the archives."""
+    host = open_host(kernel, **options)
     try:
         for archive in archives:
             loaded = host.docker(["load", "-i", archive])
             if loaded.exit_code:
-                return loaded
+                raise LoadError(loaded.stderr)
         return host.docker(list(command))
     finally:
         host.close()
@@ -42,11 +64,8 @@ def write(trace: Trace, path: Path) -> None:
     """Write a trace in the form that the file's name asks for: ``.html``, ``.json`` or ``.svg``."""
     if path.suffix == ".json":
         text = json.dumps(trace.to_json(), indent=1, ensure_ascii=False)
-    elif path.suffix in (".html", ".svg"):
-        text = _drawn(trace, path.suffix)
     else:
-        message = f"{path}: the name must end in .html, .json or .svg"
-        raise SystemExit(message)
+        text = _drawn(trace, path.suffix)
     path.write_text(text, encoding="utf-8")
 
 

@@ -107,19 +107,29 @@ class Slot:
         """Show the words, and a stepper over the trace, if there is one, at a step of it."""
         if not self._open:
             return
+        steps = trace if trace is not None and trace.steps else None
+        if steps is not None and not has_widgets():
+            words = Rich(words.body + picture(steps), words.text)
         if self._words is None:
             publish(words)
         else:
             self._words.update(words)
-        if trace is None or not trace.steps:
+        if has_widgets():
+            self._fill_stepper(steps, verdict, index)
+
+    def _fill_stepper(self, trace: Trace | None, verdict: Verdict | None, index: int | None) -> None:
+        """Open the locked stepper over a trace, or show a new one; away with it if there is nothing to step."""
+        if trace is None:
             if self._stepper is not None:
                 self._stepper.close()
-        elif self._stepper is not None:
-            self._stepper.layout.display = None
-            self._stepper.unlock(trace, comparison_of(verdict))
-            self._stepper.index = first_step(trace) if index is None else index
-        elif (made := stepper(trace, verdict, index)) is not None:
-            publish(made)
+            return
+        at = first_step(trace) if index is None else index
+        if self._stepper is None:
+            publish(stepper(trace, verdict, at))
+            return
+        self._stepper.layout.display = None
+        self._stepper.unlock(trace, comparison_of(verdict))
+        self._stepper.index = at
 
 
 def _locked_stepper() -> Any:
@@ -130,13 +140,11 @@ def _locked_stepper() -> Any:
     return Stepper(Trace(command="", steps=(), kernel={}, initial=empty_state()), locked=True)
 
 
-def stepper(trace: Trace, verdict: Verdict | None = None, index: int | None = None) -> Any:
-    """Return the stepper over a trace; where there are no widgets, a picture of its last step."""
-    if not has_widgets():
-        return Rich(picture(trace), f"{len(trace)} steps; .trace has them")
-    from minidocker.lab.stepper import Stepper  # noqa: PLC0415
+def stepper(trace: Trace, verdict: Verdict | None, index: int) -> Any:
+    """Return the stepper over a trace, at a step."""
+    from minidocker.lab.stepper import Stepper  # noqa: PLC0415  widgets are there
 
-    return Stepper(trace, index=first_step(trace) if index is None else index, comparison=comparison_of(verdict))
+    return Stepper(trace, index=index, comparison=comparison_of(verdict))
 
 
 def picture(trace: Trace) -> str:

@@ -79,8 +79,7 @@ class Lab:
     def _open_host(self, name: str, seed: int) -> None:
         try:
             real = self.world.hosts.get("real")
-            rootless = real is not None and bool(real.description.get("rootless"))
-            self.world.add(name, open_host(name, seed=seed, rootless=rootless))
+            self.world.add(name, open_host(name, seed=seed, like=real.description if real else None))
         except BaseException:
             self.close()
             raise

@@ -134,7 +134,8 @@ class Union(Files):
         if self.verdict.ok is not False:
             verdict = judge(self._history.key, new)
             before = len(self.trace) - len(next(iter(new.values())))
-            self.verdict = replace(verdict, steps=len(self.trace), difference=_later(verdict.difference, before))
+            what = f"{len(self.trace)} steps"
+            self.verdict = replace(verdict, what=what, difference=_later(verdict.difference, before))
 
 
 def _later(found: Difference | None, steps: int) -> Difference | None:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from minidocker.cli.compare import by_calls
-from minidocker.compare import Difference, compare
+from minidocker.compare import Difference, compare, compared
 from minidocker.lab import recordings
 from minidocker.trace import Trace
 
@@ -16,7 +15,8 @@ class Verdict:
     ran: str
     against: str = ""
     difference: Difference | None = None
-    steps: int = 0
+    what: str = ""
+    """What was compared: so many steps, or only what the command led to."""
 
     @property
     def ok(self) -> bool | None:
@@ -29,7 +29,7 @@ class Verdict:
         if self.ok is None:
             return self.ran
         if self.ok:
-            return f"model = kernel ✓  {self.steps} step{'s' * (self.steps != 1)}, {self.against}"
+            return f"model = kernel ✓  {self.what}, {self.against}"
         return f"model ≠ kernel ✗  {self.against}"
 
 
@@ -50,8 +50,8 @@ def judge(key: str, traces: dict[str, Trace]) -> Verdict:
 
 
 def _compared(model: Trace, real: Trace, against: str) -> Verdict:
-    found = compare(model, real, calls=by_calls(model, real))
-    return Verdict(ran="simulated", against=against, difference=found, steps=len(model))
+    found = compare(model, real)
+    return Verdict(ran="simulated", against=against, difference=found, what=compared(model, real))
 
 
 def kernel_name(kernel: Any) -> str:

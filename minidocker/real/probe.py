@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from minidocker.kernel import Files, Kernel, Mounts
-from minidocker.linux import errno_name, strerror
+from minidocker.linux import O_RDONLY, errno_name, strerror
 from minidocker.real import idmap
 from minidocker.real.kernel import RealKernel
 
@@ -56,16 +56,33 @@ class Report:
     rows: tuple[Row, ...]
 
 
-def describe() -> dict[str, Any]:
-    """Return what a trace says of this kernel (``docs/trace.md``, kernel). Nothing is tried."""
-    name, rootless = os.uname(), os.geteuid() != 0
-    return {
+def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
+    """Return what a trace says of this kernel (``docs/trace.md``, kernel). Nothing is tried.
+
+    Of an open kernel that is rootless it says which ids there are, so that a simulated one can be of the same kind.
+    """
+    name, rootless = os.uname(), os.geteuid() != 0 if kernel is None else kernel.rootless
+    description: dict[str, Any] = {
         "kind": "real",
         "release": name.release,
         "machine": name.machine,
         "rootless": rootless,
         "overlay": list(_overlay_options(rootless)),
     }
+    if kernel is not None and rootless:
+        description["ids"] = _ids(kernel)
+    return description
+
+
+def _ids(kernel: RealKernel) -> dict[str, Any]:
+    """Return the mapped ranges, whether setgroups(2) is allowed, and the groups that the user brought along."""
+    fd = kernel.open("/proc/self/setgroups", O_RDONLY)
+    try:
+        allowed = kernel.read(fd, 16).strip() == b"allow"
+    finally:
+        kernel.close(fd)
+    ranges = {name: [list(entry) for entry in kernel.ids[name]] for name in ("uid_map", "gid_map")}
+    return {**ranges, "setgroups": allowed, "groups": kernel.getgroups()}
 
 
 def probe() -> Report:

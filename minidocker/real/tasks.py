@@ -246,7 +246,7 @@ class Task:
         """Have the kernel do it. It closes the channel, by which the helper sees that it did."""
         if self.tracing[0]:
             arguments = wire.pack((path, list(argv), dict(env)))
-            wire.send(self.channel, ("exec", self.line, self.actor, "execve", arguments, {}, (True, None)))
+            wire.send(self.channel, ("exec", self.line, self.actor, "execve", arguments, {"unseen": True}, (True, None)))
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
         try:

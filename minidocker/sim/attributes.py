@@ -8,7 +8,7 @@ from minidocker.linux import O_PATH, S_IFDIR, S_IFLNK, S_IFREG, W_OK, fail
 from minidocker.sim.inode import Change
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Location, lookup
-from minidocker.sim.permission import MAY_WRITE, S_ISGID, owns, permitted, require, without_setid
+from minidocker.sim.permission import MAY_WRITE, S_ISGID, owns, permitted, privileged_over, require, without_setid
 from minidocker.sim.regular import InodeFile, truncate_inode
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _chmod(task: "Task", location: Location, inode: "Inode", mode: int) -> None:
     if not owns(task.creds, inode):
         fail(errno.EPERM)
     mode &= 0o7777
-    if not (task.creds.privileged or task.creds.in_group(inode.gid)):
+    if not (privileged_over(task.creds, inode) or task.creds.in_group(inode.gid)):
         mode &= ~S_ISGID
     inode.change(location.dentry, Change(mode=mode))
 
@@ -84,19 +84,19 @@ def sys_fchown(task: "Task", fd: int, uid: int, gid: int) -> None:
 
 
 def _chown(task: "Task", location: Location, inode: "Inode", uid: int, gid: int) -> None:
-    """Change ids. Only root gives files away; the owner may choose among its groups (EPERM).
+    """Change ids. Only root gives files away; the owner may choose among its groups (EPERM). Unmapped ids are EINVAL.
 
     Set-user-id and set-group-id end, even if root does it.
     """
     want_write(location.mount)
-    creds = task.creds
-    if not creds.privileged:
+    creds, users = task.creds, task.kernel.users
+    change = Change(uid=None if uid == -1 else users.uid(uid), gid=None if gid == -1 else users.gid(gid))
+    if not privileged_over(creds, inode):
         mine = inode.uid == creds.euid
         if uid != -1 and not (mine and uid == inode.uid):
             fail(errno.EPERM)
         if gid != -1 and not (mine and (gid == inode.gid or creds.in_group(gid))):
             fail(errno.EPERM)
-    change = Change(uid=None if uid == -1 else uid, gid=None if gid == -1 else gid)
     if not inode.is_dir and inode.mode & 0o6000:
         mode = without_setid(creds, inode)
         if mode != inode.mode:

@@ -1,7 +1,8 @@
 """Who a task is: user and group ids, real, effective and saved (credentials(7)).
 
 The file system ids follow the effective ones, as Linux has them. Root's capabilities are all or none: a task has them
-while its effective user id is 0 (capabilities(7), "Effect of user ID changes on capabilities").
+while its effective user id is 0 (capabilities(7), "Effect of user ID changes on capabilities"). Ids that the user
+namespace does not map are EINVAL.
 """
 
 import errno
@@ -13,9 +14,6 @@ from minidocker.linux import fail
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
-
-#: The id that means "leave it as it is"; no user or group has it.
-NOBODY_ID = 0xFFFFFFFF
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,33 +50,27 @@ class Credentials:
 ROOT = Credentials()
 
 
-def _valid(number: int) -> int:
-    if not 0 <= number < NOBODY_ID:
-        fail(errno.EINVAL)
-    return number
-
-
 def sys_seteuid(task: "Task", euid: int) -> None:
     """Set the effective user id; EPERM unless it is the real or saved one, or the caller is root (seteuid(2))."""
-    creds = task.creds
+    creds, euid = task.creds, task.kernel.users.uid(euid)
     if not creds.privileged and euid not in (creds.uid, creds.euid, creds.suid):
         fail(errno.EPERM)
-    creds.euid = _valid(euid)
+    creds.euid = euid
 
 
 def sys_setegid(task: "Task", egid: int) -> None:
     """Set the effective group id; EPERM unless it is the real or saved one, or the caller is root (setegid(2))."""
-    creds = task.creds
+    creds, egid = task.creds, task.kernel.users.gid(egid)
     if not creds.privileged and egid not in (creds.gid, creds.egid, creds.sgid):
         fail(errno.EPERM)
-    creds.egid = _valid(egid)
+    creds.egid = egid
 
 
 def sys_setuid(task: "Task", uid: int) -> None:
     """Root sets all three user ids, and so cannot come back; others only the effective one (setuid(2))."""
-    creds = task.creds
+    creds, uid = task.creds, task.kernel.users.uid(uid)
     if creds.privileged:
-        creds.uid = creds.euid = creds.suid = _valid(uid)
+        creds.uid = creds.euid = creds.suid = uid
     elif uid in (creds.uid, creds.suid):
         creds.euid = uid
     else:
@@ -87,9 +79,9 @@ def sys_setuid(task: "Task", uid: int) -> None:
 
 def sys_setgid(task: "Task", gid: int) -> None:
     """Root sets all three group ids; others only the effective one (setgid(2))."""
-    creds = task.creds
+    creds, gid = task.creds, task.kernel.users.gid(gid)
     if creds.privileged:
-        creds.gid = creds.egid = creds.sgid = _valid(gid)
+        creds.gid = creds.egid = creds.sgid = gid
     elif gid in (creds.gid, creds.sgid):
         creds.egid = gid
     else:
@@ -97,10 +89,11 @@ def sys_setgid(task: "Task", gid: int) -> None:
 
 
 def sys_setgroups(task: "Task", groups: Sequence[int]) -> None:
-    """Set the supplementary groups; EPERM for all but root (setgroups(2))."""
-    if not task.creds.privileged:
+    """Set the supplementary groups; EPERM for all but root, and where the user namespace denies it (setgroups(2))."""
+    users = task.kernel.users
+    if not (task.creds.privileged and users.setgroups):
         fail(errno.EPERM)
-    task.creds.groups = tuple(sorted(_valid(gid) for gid in groups))
+    task.creds.groups = tuple(sorted(users.gid(gid) for gid in groups))
 
 
 def sys_getgroups(task: "Task") -> list[int]:

@@ -67,7 +67,7 @@ def _make(task: "Task", path: str, mode: int, *, rdev: int = 0, target: str = ""
     parent, dentry = _new_name(task, path, directory=mode & S_IFMT == S_IFDIR)
     require(task.creds, parent.inode, MAY_WRITE | MAY_EXEC)
     # CAP_MKNOD counts in the first user namespace alone: rootless, root may make no device either (user_namespaces(7)).
-    may_mknod = task.creds.privileged and task.kernel.makes_devices
+    may_mknod = task.creds.privileged and task.kernel.users.is_first
     if mode & S_IFMT in (S_IFCHR, S_IFBLK) and not may_mknod and not _is_whiteout(mode, rdev):
         fail(errno.EPERM)
     parent.inode.make(dentry, mode, task.creds, rdev=rdev, target=target)

@@ -14,6 +14,7 @@ from pyfakefs.fake_file import FakeDirectory, FakeFile
 
 from minidocker.kernel import Stat
 from minidocker.linux import S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, XATTR_CREATE, XATTR_REPLACE, fail
+from minidocker.sim.user_namespace import shown
 
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
@@ -261,8 +262,8 @@ class HeldInode(Inode):
             st_ino=self.ino,
             st_dev=self.superblock.device,
             st_nlink=self.nlink,
-            st_uid=held.st_uid,
-            st_gid=held.st_gid,
+            st_uid=shown(held.st_uid),
+            st_gid=shown(held.st_gid),
             st_size=size,
             st_rdev=self.rdev,
             st_blocks=(len(self.data) + 4095) // 4096 * 8,

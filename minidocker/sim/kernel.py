@@ -24,14 +24,17 @@ from minidocker.sim import (
     proc,  # noqa: F401  it registers its file system
     signals,
     tasks,
+    user_namespace,
     working_directory,
     xattr,
 )
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
+from minidocker.sim.dentry import Dentry
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.events import Events
 from minidocker.sim.file_handle import FileHandles
+from minidocker.sim.inode import Change
 from minidocker.sim.mount import Mount, MountNamespace, register
 from minidocker.sim.namespaces import FIRST_MNT, Namespaces
 from minidocker.sim.overlay.superblock import mount_overlay
@@ -67,6 +70,9 @@ _HOST_TREE: Final = {
     "sys": 0o555, "tmp": 0o1777, "var": 0o755, "var/lib": 0o755,
 }  # fmt: skip
 
+#: Where the real helper has a disk of its own, and so the lab its own directories: root's in any user namespace.
+_DISK: Final = "/var/lib"
+
 #: The devices of a simulated host: null(4), full(4), random(4), tty(4).
 _DEVICES: Final = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 
@@ -91,11 +97,11 @@ class SimKernel(Kernel):
         self._last_device = self._last_mount_id = 0
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
-        self.makes_devices = True
-        """May root make device nodes? Not in a user namespace (a rootless profile); the host itself has got its own."""
+        self.users = user_namespace.FIRST
+        """Which ids there are. The host boots with all of them, and then is what its profile says."""
         self.host = self._boot()
         self._furnish()
-        self.makes_devices = not self.profile.rootless
+        self._enter_user_namespace()
 
     def _boot(self) -> Task:
         """Mount a rootfs and over it the host's root file system, and start the host's task."""
@@ -129,6 +135,13 @@ class SimKernel(Kernel):
             self.chmod(f"/dev/{name}", 0o666)
         for _ in range(3):
             self.open("/dev/null", O_RDWR)
+
+    def _enter_user_namespace(self) -> None:
+        """Leave the host's tree to the host's root, whoever that is now; the lab's disk is the lab's."""
+        self.users = user_namespace.of(self.profile)
+        self.host.creds.groups = self.profile.groups
+        if not self.users.is_first:
+            _give(self.host.fs.root.dentry, Change(uid=self.users.outer_root[0], gid=self.users.outer_root[1]))
 
     def tasks(self) -> list[Task]:
         """Return all tasks that have not ended: a zombie has no directory and no descriptor any more."""
@@ -276,6 +289,14 @@ def _plant(disk: Tmpfs) -> None:
         for parent in parents:
             directory = directory.child(parent)
         directory.inode.make(directory.child(name), S_IFDIR | mode, ROOT)  # type: ignore[union-attr]  # just made
+
+
+def _give(dentry: Dentry, owner: Change) -> None:
+    """Change who owns a tree, all but the lab's disk."""
+    if dentry.inode is not None and dentry.path() != _DISK:
+        dentry.inode.change(dentry, owner)
+    for child in dentry.children.values():
+        _give(child, owner)
 
 
 def _name_paths(error: OSError, name: str, args: Sequence[Any]) -> None:

@@ -4,6 +4,7 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import S_IFDIR, S_IFMT, fail
+from minidocker.sim.user_namespace import UNMAPPED
 
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
@@ -18,13 +19,18 @@ S_ISGID: Final = 0o2000
 S_ISVTX: Final = 0o1000
 
 
+def privileged_over(creds: "Credentials", inode: "Inode") -> bool:
+    """Tell whether root's capabilities reach an inode: not if its owner or group is nobody in the user namespace."""
+    return creds.privileged and inode.uid != UNMAPPED and inode.gid != UNMAPPED
+
+
 def permitted(creds: "Credentials", inode: "Inode", mask: int) -> bool:
     """Tell whether mode and owner, or root's CAP_DAC_OVERRIDE, allow all that mask asks for.
 
     Root may do anything but execute a file that nobody may execute.
     """
     mode = inode.mode
-    if creds.euid == 0:
+    if privileged_over(creds, inode):
         return not mask & MAY_EXEC or mode & S_IFMT == S_IFDIR or bool(mode & 0o111)
     if inode.uid == creds.euid:
         mode >>= 6
@@ -41,7 +47,7 @@ def require(creds: "Credentials", inode: "Inode", mask: int, path: str | None = 
 
 def owns(creds: "Credentials", inode: "Inode") -> bool:
     """Tell whether the task may do what is the owner's to do (or has CAP_FOWNER)."""
-    return creds.euid in (0, inode.uid)
+    return creds.euid == inode.uid or (creds.privileged and inode.uid != UNMAPPED)
 
 
 def require_removable(creds: "Credentials", directory: "Inode", victim: "Inode") -> None:
@@ -50,7 +56,7 @@ def require_removable(creds: "Credentials", directory: "Inode", victim: "Inode")
     In a sticky directory that is for the owner of the file or of the directory (or CAP_FOWNER): /tmp.
     """
     require(creds, directory, MAY_WRITE | MAY_EXEC)
-    if directory.mode & S_ISVTX and creds.euid not in (0, victim.uid, directory.uid):
+    if directory.mode & S_ISVTX and creds.euid not in (victim.uid, directory.uid) and not privileged_over(creds, victim):
         fail(errno.EPERM)
 
 
@@ -64,7 +70,7 @@ def new_owner(creds: "Credentials", directory: "Inode", mode: int) -> tuple[int,
         return mode, creds.euid, creds.egid
     if mode & S_IFMT == S_IFDIR:
         mode |= S_ISGID
-    elif mode & (S_ISGID | 0o010) == S_ISGID | 0o010 and not (creds.privileged or creds.in_group(directory.gid)):
+    elif mode & (S_ISGID | 0o010) == S_ISGID | 0o010 and not (privileged_over(creds, directory) or creds.in_group(directory.gid)):
         mode &= ~S_ISGID
     return mode, creds.euid, directory.gid
 
@@ -76,6 +82,6 @@ def without_setid(creds: "Credentials", inode: "Inode") -> int:
     mandatory locking (Linux's setattr_should_drop_sgid).
     """
     mode = inode.mode & ~S_ISUID
-    if mode & S_ISGID and (mode & 0o010 or not (creds.privileged or creds.in_group(inode.gid))):
+    if mode & S_ISGID and (mode & 0o010 or not (privileged_over(creds, inode) or creds.in_group(inode.gid))):
         mode &= ~S_ISGID
     return mode

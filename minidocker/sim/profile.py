@@ -1,6 +1,11 @@
 """What a simulated host is like. The probe of the real side can write one, so that like is compared with like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+#: Ids of a user namespace: the first one inside, the first outside, and how many (user_namespaces(7), uid_map).
+IdRange: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +24,13 @@ class Profile:
     machine: str = "x86_64"
     hostname: str = "host"
     rootless: bool = False
+    """Is the host's side root in a user namespace only? Then the next four say what is mapped."""
+    uid_map: tuple[IdRange, ...] = ((0, 1000, 1),)
+    gid_map: tuple[IdRange, ...] = ((0, 1000, 1),)
+    setgroups: bool = False
+    """May setgroups(2) be called in it?"""
+    groups: tuple[int, ...] = ()
+    """The supplementary groups of whoever runs the lab, as seen in it."""
     overlay: OverlayDefaults = field(default_factory=OverlayDefaults)
     protected_hardlinks: bool = True
     """fs.protected_hardlinks (proc_sys_fs(5))."""
@@ -30,3 +42,14 @@ class Profile:
     """Size of the root file system. Holes take space like data: sparse files are not modelled."""
     boot_ns: int = 1_700_000_000_000_000_000
     """The virtual time of day at which the kernel starts, in nanoseconds since 1970."""
+
+    @classmethod
+    def like(cls, description: Mapping[str, Any]) -> "Profile":
+        """Return a profile of the kind that a real kernel's description is of (:func:`minidocker.real.probe.describe`)."""
+        names = ("release", "machine", "rootless")
+        same = {name: description[name] for name in names if name in description}
+        ids = description.get("ids") or {}
+        for name in ("uid_map", "gid_map"):
+            if name in ids:
+                same[name] = tuple(tuple(entry) for entry in ids[name])
+        return cls(**same, setgroups=bool(ids.get("setgroups")), groups=tuple(ids.get("groups", ())))

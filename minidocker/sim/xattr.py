@@ -32,7 +32,7 @@ def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
     if name.startswith("system."):
         return
     if name.startswith("trusted."):
-        if not task.creds.privileged:
+        if not _sees_trusted(task):
             fail(refusal)
         return
     if name.startswith("user."):
@@ -41,6 +41,11 @@ def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
         if inode.is_dir and inode.mode & S_ISVTX and mask & MAY_WRITE and not owns(task.creds, inode):
             fail(errno.EPERM)
     require(task.creds, inode, mask)
+
+
+def _sees_trusted(task: "Task") -> bool:
+    """May it use trusted.*? That takes CAP_SYS_ADMIN in the first user namespace (xattr(7))."""
+    return task.creds.privileged and task.kernel.users.is_first
 
 
 def _set(task: "Task", path: str, name: str, value: bytes, flags: int, *, follow: bool) -> None:
@@ -65,7 +70,7 @@ def _get(task: "Task", path: str, name: str, *, follow: bool) -> bytes:
 
 def _list(task: "Task", path: str, *, follow: bool) -> list[str]:
     names = lookup(task, path, follow=follow).inode.list_xattrs()
-    return [name for name in names if task.creds.privileged or not name.startswith("trusted.")]
+    return [name for name in names if _sees_trusted(task) or not name.startswith("trusted.")]
 
 
 def _remove(task: "Task", path: str, name: str, *, follow: bool) -> None:

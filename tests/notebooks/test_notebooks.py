@@ -122,6 +122,24 @@ def test_the_model_is_the_kernel_wherever_a_lesson_says_so(path, kernel, monkeyp
     assert "model ≠ kernel" not in shown
 
 
+@pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
+@pytest.mark.notebooks
+@each
+def test_without_widgets_there_are_pictures(path, monkeypatch, tmp_path):
+    (tmp_path / "startup.py").write_text("import sys\nsys.modules['anywidget'] = sys.modules['ipywidgets'] = None\n")
+    config = tmp_path / "ipython_kernel_config.py"
+    config.write_text(f"c.InteractiveShellApp.exec_files = [{str(tmp_path / 'startup.py')!r}]\n")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    (tmp_path / "profile_default").mkdir()
+    config.rename(tmp_path / "profile_default" / config.name)
+    notebook = execute(path, "sim", monkeypatch)
+    bundles = [output.get("data", {}) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not any("widget-view" in kind for bundle in bundles for kind in bundle)
+    assert sum("data:image/svg+xml;base64," in bundle.get("text/html", "") for bundle in bundles) >= 5
+
+
 @each
 def test_what_explains_an_answer_is_folded_away(path):
     """Under a gated cell the prose that tells the outcome is closed until the reader opens it."""

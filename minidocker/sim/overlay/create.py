@@ -7,7 +7,7 @@ from minidocker.linux import S_IFCHR, S_IFDIR, S_IFMT, fail
 from minidocker.sim.overlay.copy_up import copy_up
 from minidocker.sim.overlay.inode import OverlayInode
 from minidocker.sim.overlay.lookup import get_inode
-from minidocker.sim.overlay.opaque import set_opaque
+from minidocker.sim.overlay.opaque import require_marks, set_opaque
 from minidocker.sim.overlay.whiteout import is_whiteout
 from minidocker.sim.overlay.xattr import set_impure
 
@@ -48,6 +48,8 @@ def make(overlay: "Overlay", dentry: "Dentry", mode: int, creds: "Credentials", 
         fail(errno.EPERM)
     directory, inode = upper_parent(overlay, dentry)
     over_whiteout = is_whiteout(dentry)
+    if over_whiteout and mode & S_IFMT == S_IFDIR:
+        require_marks(overlay)
     place = clear_whiteout(directory, dentry.name) if over_whiteout else directory.child(dentry.name)
     if place.inode is not None:
         fail(errno.ESTALE)

@@ -1,7 +1,9 @@
 """Opaque directories: an upper directory marked so hides what lower layers have in its place."""
 
+import errno
 from typing import TYPE_CHECKING
 
+from minidocker.linux import fail
 from minidocker.sim.overlay.xattr import mark, set_mark
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ OPAQUE = 1
 def is_opaque(overlay: "Overlay", dentry: "Dentry") -> bool:
     """Is a layer's directory opaque? Only the value ``y`` counts."""
     return mark(overlay, dentry, "opaque") == b"y"
+
+
+def require_marks(overlay: "Overlay", refusal: int = errno.EIO) -> None:
+    """Refuse what needs an opaque directory where none can be marked (ovl_check_setxattr)."""
+    if not overlay.keeps_marks:
+        fail(refusal)
 
 
 def set_opaque(overlay: "Overlay", dentry: "Dentry", upper: "Dentry") -> None:

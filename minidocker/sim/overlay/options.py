@@ -4,7 +4,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from minidocker.linux import strerror
+from minidocker.linux import fail, strerror
 
 if TYPE_CHECKING:
     from minidocker.sim.profile import OverlayDefaults
@@ -33,6 +33,8 @@ class Options:
     redirect_dir: str = ""
     volatile: bool = False
     userxattr: bool = False
+    usual_redirect: str = ""
+    """What redirect_dir is without the option; only something else is shown."""
 
     @property
     def redirects(self) -> bool:
@@ -44,14 +46,14 @@ class Options:
         """Are such notes followed?"""
         return self.redirect_dir in ("on", "follow")
 
-    def shown(self) -> list[str]:
-        """Return the options as /proc/mounts has them."""
+    def shown(self, uuid: str = "") -> list[str]:
+        """Return the options as /proc/mounts has them; ``uuid`` if it is not what it usually is."""
         shown = [f"lowerdir={':'.join(self.lowers)}"]
         if self.upper:
             shown += [f"upperdir={self.upper}", f"workdir={self.work}"]
-        if self.redirect_dir == "on":
-            shown.append("redirect_dir=on")
-        return shown + ["volatile"] * self.volatile + ["userxattr"] * self.userxattr
+        if self.redirect_dir != self.usual_redirect:
+            shown.append(f"redirect_dir={self.redirect_dir}")
+        return shown + [f"uuid={uuid}"] * bool(uuid) + ["volatile"] * self.volatile + ["userxattr"] * self.userxattr
 
 
 def refuse(text: str) -> NoReturn:
@@ -59,14 +61,19 @@ def refuse(text: str) -> NoReturn:
     raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: overlay: {text}")
 
 
-def parse(data: str, defaults: "OverlayDefaults") -> Options:
-    r"""Parse mount(2)'s data. A backslash takes the meaning from ``:`` ``,`` and itself in paths."""
+def parse(data: str, defaults: "OverlayDefaults", *, capable: bool = True) -> Options:
+    r"""Parse mount(2)'s data. A backslash takes the meaning from ``:`` ``,`` and itself in paths.
+
+    ``capable``: may the mounter use trusted.*? Else what needs such marks is EPERM, unless they are user.* ones.
+    """
     options = Options()
     for option in _split(data, ","):
         if option:
             key, _, value = option.partition("=")
             _take(options, key, value)
-    _complete(options, defaults)
+    if not capable and not options.userxattr and options.redirect_dir not in ("", "nofollow"):
+        fail(errno.EPERM)
+    _complete(options, defaults, capable=capable)
     return options
 
 
@@ -122,7 +129,7 @@ def _unescape(path: str) -> str:
     return clean
 
 
-def _complete(options: Options, defaults: "OverlayDefaults") -> None:
+def _complete(options: Options, defaults: "OverlayDefaults", *, capable: bool) -> None:
     """Check that the options fit together, and settle redirect_dir."""
     if not options.lowers:
         refuse("missing 'lowerdir'")
@@ -137,9 +144,9 @@ def _complete(options: Options, defaults: "OverlayDefaults") -> None:
             refuse("at least 2 lowerdir are needed while upperdir nonexistent")
     elif not options.work:
         refuse("missing 'workdir'")
-    chosen = options.redirect_dir or defaults.redirect_dir
-    if options.userxattr:
+    off = "follow" if defaults.redirect_always_follow else "nofollow"
+    options.usual_redirect = off if defaults.redirect_dir == "off" else defaults.redirect_dir
+    chosen = options.redirect_dir or options.usual_redirect
+    if options.userxattr or not capable:
         chosen = "nofollow"
-    elif chosen == "off":
-        chosen = "follow" if defaults.redirect_always_follow else "nofollow"
-    options.redirect_dir = chosen
+    options.redirect_dir = off if chosen == "off" else chosen

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from minidocker.linux import fail
 from minidocker.sim.overlay.create import upper_parent
 from minidocker.sim.overlay.inode import OverlayInode
+from minidocker.sim.overlay.opaque import require_marks
 from minidocker.sim.overlay.readdir import merged
 from minidocker.sim.overlay.whiteout import lower_has, put_whiteout
 
@@ -39,9 +40,14 @@ def is_pure_upper(inode: OverlayInode) -> bool:
 
 
 def check_empty(inode: OverlayInode) -> None:
-    """Raise ENOTEMPTY if anything is seen in a directory."""
+    """Raise ENOTEMPTY if anything is seen in a directory; EIO where its whiteouts cannot go.
+
+    Linux first puts an empty, opaque directory in their place, which takes a mark.
+    """
     if not all(merged(inode).values()):
         fail(errno.ENOTEMPTY)
+    if inode.upper is not None and whiteouts(inode.upper):
+        require_marks(inode.superblock)
 
 
 def take_from_upper(inode: OverlayInode, directory: "Dentry", name: str, *, clear: bool) -> None:
@@ -64,10 +70,15 @@ def take_from_upper(inode: OverlayInode, directory: "Dentry", name: str, *, clea
 def clear_whiteouts(directory: "Dentry") -> None:
     """Remove the whiteouts in an upper directory that is to go."""
     assert directory.inode is not None
-    for name in directory.inode.names(directory):
-        entry = directory.child(name)
-        if entry.inode is not None and entry.inode.is_whiteout:
-            directory.inode.unlink(entry)
+    for entry in whiteouts(directory):
+        directory.inode.unlink(entry)
+
+
+def whiteouts(directory: "Dentry") -> "list[Dentry]":
+    """Return the whiteouts in an upper directory."""
+    assert directory.inode is not None
+    entries = [directory.child(name) for name in directory.inode.names(directory)]
+    return [entry for entry in entries if entry.inode is not None and entry.inode.is_whiteout]
 
 
 def remove_tree(dentry: "Dentry") -> None:

@@ -11,7 +11,7 @@ from minidocker.linux import fail
 from minidocker.sim.overlay.copy_up import copy_up
 from minidocker.sim.overlay.create import clear_whiteout, upper_parent
 from minidocker.sim.overlay.inode import OverlayInode
-from minidocker.sim.overlay.opaque import OPAQUE, set_opaque
+from minidocker.sim.overlay.opaque import OPAQUE, require_marks, set_opaque
 from minidocker.sim.overlay.remove import check_empty, is_pure_upper, take_from_upper
 from minidocker.sim.overlay.whiteout import is_whiteout, lower_has, make_whiteout
 from minidocker.sim.overlay.xattr import set_impure, set_mark
@@ -77,6 +77,7 @@ def _mark(overlay: "Overlay", old: "Dentry", source: OverlayInode, new: "Dentry"
         return False
     if old.extra & OPAQUE or not new_parent.is_merged:
         return False
+    require_marks(overlay, errno.EXDEV)
     set_opaque(overlay, old, source.upper)
     return True
 

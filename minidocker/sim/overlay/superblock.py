@@ -46,6 +46,8 @@ class Overlay(SuperBlock):
         super().__init__(kernel, "overlay", source="overlay", readonly=upper is None)
         self.settings = options
         self.prefix = "user.overlay." if options.userxattr else "trusted.overlay."
+        self.keeps_marks = options.userxattr or kernel.users.is_first
+        """Can it set its own attributes? In a user namespace not those of trusted.*: then what needs them fails."""
         self.upper = upper
         self.depth = 1 + max(depth_of(root.superblock) for root in lowers)
         self.same_device = len({root.superblock for root in [*lowers, *filter(None, [upper])]}) == 1
@@ -72,17 +74,17 @@ class Overlay(SuperBlock):
 
     def _mark_new(self) -> None:
         """Give a fresh upper directory its uuid, by which overlays are told apart."""
-        self.uuid = False
-        if self.upper is not None:
+        self.uuid = "" if self.keeps_marks else "null"
+        if self.upper is not None and self.keeps_marks:
             held = self.upper.inode
             assert held is not None
             if not any(f"{self.prefix}{name}" in held.list_xattrs() for name in ("uuid", "impure")):
                 held.set_xattr(self.upper, f"{self.prefix}uuid", self.device.to_bytes(16, "big"), 0)
-                self.uuid = True
+                self.uuid = "on"
 
     def options(self) -> list[str]:
         """Return the options as /proc/mounts lists them."""
-        return self.settings.shown() + ["uuid=on"] * self.uuid
+        return self.settings.shown(self.uuid)
 
     def remount(self, flags_readonly: bool, data: str) -> None:
         """Change to read-only and back; EROFS without an upper directory. Other options are ignored, as on Linux."""
@@ -136,7 +138,7 @@ def mount_overlay(task: "Task", source: str, data: str, readonly: bool) -> Super
     ENOENT for what is missing; EINVAL for what is no directory, cannot be an upper one, nests too deep or is not
     modelled; ELOOP for layers that overlap.
     """
-    options = parse(data, task.kernel.profile.overlay)
+    options = parse(data, task.kernel.profile.overlay, capable=task.kernel.users.is_first)
     lowers = [_directory(task, path) for path in options.lowers]
     upper = _directory(task, options.upper) if options.upper else None
     work = _directory(task, options.work) if options.work else None

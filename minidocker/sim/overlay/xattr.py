@@ -45,7 +45,9 @@ def mark(overlay: "Overlay", dentry: "Dentry", name: str) -> bytes | None:
 
 
 def set_mark(overlay: "Overlay", dentry: "Dentry", name: str, value: bytes) -> None:
-    """Set one of overlayfs's own attributes of an upper dentry."""
+    """Set one of overlayfs's own attributes of an upper dentry; where it may not keep any, do without."""
+    if not overlay.keeps_marks:
+        return
     inode = dentry.inode
     if inode is None:
         fail(errno.ENOENT)
