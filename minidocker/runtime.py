@@ -143,17 +143,6 @@ async def _set_ids(k: System, uid: int, gid: int) -> None:
             raise _Refused(f"cannot set {kind} to unmapped user in user namespace") from error
 
 
-async def _set_ids(k: System, uid: int, gid: int) -> None:
-    """Take on user and group. In a user namespace only ids that its maps have can be taken on."""
-    try:
-        await k.setgroups([gid])
-        await k.setgid(gid)
-        await k.setuid(uid)
-    except OSError as error:
-        words = linux.strerror(error.errno).lower()
-        raise _Refused(f"unable to become user {uid}, group {gid}: {words}") from error
-
-
 async def enter_workdir(k: System, cwd: str) -> None:
     """Change to the working directory, which is made if no layer has it."""
     if cwd == "/":

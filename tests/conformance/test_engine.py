@@ -84,6 +84,71 @@ def test_running_killed_removed(host):
     assert host.docker("logs sleeper").stderr == "Error response from daemon: No such container: sleeper\n"
 
 
+def test_starting_a_running_container_changes_nothing(host):
+    host.docker("run -d --name sleeper lab sleep 1000")
+    assert host.docker("start sleeper").stdout == "sleeper\n"
+    assert mounts(host) == 1
+    assert host.docker("rm -f sleeper").stdout == "sleeper\n"
+    assert mounts(host) == 0
+
+
+def test_after_a_kill_it_is_dead(host):
+    for number in range(10):
+        host.docker(f"run -d --name victim{number} lab sleep 1000")
+        host.docker(f"kill victim{number}")
+        assert host.engine.find(f"victim{number}").status == "exited"
+
+
+def test_another_signal_is_only_sent(host):
+    host.docker(
+        ["run", "-d", "--name", "trap", "lab", "sh", "-c", "trap 'echo got; exit 5' USR1; while :; do sleep 0.05; done"]
+    )
+    for _ in range(100):
+        host.engine.pump(0.05)
+        if host.engine.find("trap").status == "exited":
+            break
+        host.docker("kill -s USR1 trap")
+    assert set(host.docker("logs trap").stdout.split()) == {"got"}
+    assert host.docker("wait trap").stdout == "5\n"
+
+
+def test_detached_with_rm_goes_when_it_ends(host):
+    name = host.docker("run -d --rm --name brief lab true").stdout
+    assert len(name) == 65
+    for _ in range(100):
+        if "brief" not in host.engine.containers:
+            break
+        host.engine.pump(0.1)
+    assert "brief" not in host.docker("ps -a").stdout
+    assert mounts(host) == 0
+
+
+def test_several_containers_at_once(host):
+    host.docker("create --name aa lab true")
+    host.docker("create --name bb lab true")
+    outcome = host.docker("rm aa nosuch bb")
+    assert outcome.stdout == "aa\nbb\n"
+    assert outcome.stderr == "Error response from daemon: No such container: nosuch\n"
+    assert outcome.exit_code == 1
+
+
+def test_a_container_that_could_not_start_is_still_created(host):
+    outcome = host.docker("run -d --name never lab no-such-program")
+    assert outcome.exit_code == 127
+    assert outcome.stdout == f"{host.engine.find('never').id}\n"
+    assert host.engine.find("never").status == "created"
+    assert not any("exited" in step.text for step in outcome.trace.steps if step.depth == 1)
+    assert host.docker("rm never").exit_code == 0
+
+
+@pytest.mark.parametrize(("line", "code"), [("", 0), ("run 'x", 2), ("docker", 0), ("run --help", 0)])
+def test_odd_lines_are_answered(host, line, code):
+    outcome = host.docker(line)
+    assert outcome.exit_code == code
+    assert outcome.stdout or outcome.stderr
+    assert len(outcome.trace) == 1
+
+
 def test_an_exited_container_starts_again_with_what_it_wrote(host):
     host.docker("create --name again lab sh -c 'echo x >> /n; wc -l < /n'")
     for count in (1, 2, 3):
@@ -131,6 +196,7 @@ def test_two_containers_of_one_image_do_not_see_each_others_writes(host):
         ("run -p 80 lab true", 125, "minidocker does not have --publish yet"),
         ("run", 125, "docker: 'docker run' requires at least 1 argument"),
         ("frob", 1, "docker: unknown command: docker frob"),
+        ("kill -s NOPE web", 1, "Error response from daemon: No such container: web"),
         ("diff nope", 1, "Error response from daemon: No such container: nope"),
     ],
 )
