@@ -27,7 +27,7 @@
 # read. The other is **this machine's**, where this machine has a Linux and lets us use it. Both are told the same, and are compared.
 
 # %%
-from minidocker.lab import Lab, Quiz, check, facts, predict
+from minidocker.lab import Lab, Quiz, facts, predict
 
 lab = Lab()
 lab
@@ -69,12 +69,12 @@ lab.docker("run --name somebody shelf:1 sh -c 'echo mine > /shelf/d'")
 files = predict(
     "A second container of shelf:1 lists /shelf. Which of these four does it see?",
     several=["/shelf/a", "/shelf/b", "/shelf/c", "/shelf/d"],
-    fact=lambda run: [f"/shelf/{name}" for name in run.stdout.split()],
+    fact=lambda run: run.stdout.split(),
     name="00-files",
 )
 
 # %%
-second = lab.docker("run --rm shelf:1 ls /shelf", after=files)
+lab.docker("run --rm shelf:1 sh -c 'ls -d /shelf/*'", after=files)
 
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>
@@ -88,7 +88,7 @@ second = lab.docker("run --rm shelf:1 ls /shelf", after=files)
 # ## Is that how Linux does it, or how somebody imagined it?
 #
 # A simulator can be made up. This one must not be: what it says is compared with a real kernel, step by step. If this
-# machine's kernel can be used, it has just run the same command; if not, what a real one did was recorded for you. The badge under a
+# machine's kernel can be used, it has just run the same command; if not, what a real one did was recorded for you. The badge beside a
 # command tells which.
 
 # %%

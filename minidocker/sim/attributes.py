@@ -8,7 +8,7 @@ from minidocker.linux import O_PATH, S_IFDIR, S_IFLNK, S_IFREG, W_OK, fail
 from minidocker.sim.inode import Change
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Location, lookup
-from minidocker.sim.permission import MAY_WRITE, S_ISGID, owns, permitted, privileged_over, require, without_setid
+from minidocker.sim.permission import MAY_WRITE, S_ISGID, keeps_setgid, owns, permitted, privileged_over, require, without_setid
 from minidocker.sim.regular import InodeFile, truncate_inode
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _chmod(task: "Task", location: Location, inode: "Inode", mode: int) -> None:
     if not owns(task.creds, inode):
         fail(errno.EPERM)
     mode &= 0o7777
-    if not (privileged_over(task.creds, inode) or task.creds.in_group(inode.gid)):
+    if not keeps_setgid(task.creds, inode):
         mode &= ~S_ISGID
     inode.change(location.dentry, Change(mode=mode))
 

@@ -39,6 +39,11 @@ def permitted(creds: "Credentials", inode: "Inode", mask: int) -> bool:
     return mode & mask == mask
 
 
+def keeps_setgid(creds: "Credentials", inode: "Inode") -> bool:
+    """Tell whether the task may leave a set-group-id bit there: a member of the group, or root (in_group_or_capable)."""
+    return creds.in_group(inode.gid) or privileged_over(creds, inode)
+
+
 def require(creds: "Credentials", inode: "Inode", mask: int, path: str | None = None) -> None:
     """Raise EACCES unless permitted."""
     if not permitted(creds, inode, mask):
@@ -56,7 +61,8 @@ def require_removable(creds: "Credentials", directory: "Inode", victim: "Inode")
     In a sticky directory that is for the owner of the file or of the directory (or CAP_FOWNER): /tmp.
     """
     require(creds, directory, MAY_WRITE | MAY_EXEC)
-    if directory.mode & S_ISVTX and creds.euid not in (victim.uid, directory.uid) and not privileged_over(creds, victim):
+    owners = (victim.uid, directory.uid)
+    if directory.mode & S_ISVTX and creds.euid not in owners and not privileged_over(creds, victim):
         fail(errno.EPERM)
 
 
@@ -70,7 +76,7 @@ def new_owner(creds: "Credentials", directory: "Inode", mode: int) -> tuple[int,
         return mode, creds.euid, creds.egid
     if mode & S_IFMT == S_IFDIR:
         mode |= S_ISGID
-    elif mode & (S_ISGID | 0o010) == S_ISGID | 0o010 and not (privileged_over(creds, directory) or creds.in_group(directory.gid)):
+    elif mode & (S_ISGID | 0o010) == S_ISGID | 0o010 and not keeps_setgid(creds, directory):
         mode &= ~S_ISGID
     return mode, creds.euid, directory.gid
 
@@ -82,6 +88,6 @@ def without_setid(creds: "Credentials", inode: "Inode") -> int:
     mandatory locking (Linux's setattr_should_drop_sgid).
     """
     mode = inode.mode & ~S_ISUID
-    if mode & S_ISGID and (mode & 0o010 or not (privileged_over(creds, inode) or creds.in_group(inode.gid))):
+    if mode & S_ISGID and (mode & 0o010 or not keeps_setgid(creds, inode)):
         mode &= ~S_ISGID
     return mode

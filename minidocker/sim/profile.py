@@ -45,7 +45,7 @@ class Profile:
 
     @classmethod
     def like(cls, description: Mapping[str, Any]) -> "Profile":
-        """Return a profile of the kind that a real kernel's description is of (:func:`minidocker.real.probe.describe`)."""
+        """Return a profile of the kind that a real kernel's description is of (``real.probe.describe``)."""
         names = ("release", "machine", "rootless")
         same = {name: description[name] for name in names if name in description}
         ids = description.get("ids") or {}

@@ -108,8 +108,8 @@ class TmpfsInode(HeldInode):
             self.superblock.free_pages += pages(len(self.data))
 
     def stat_size(self, dentry: Dentry) -> int:
-        """Return st_size: a directory's grows with its names."""
-        return len(dentry.children) * _NAME_SIZE if self.is_dir else self.size
+        """Return st_size: a directory's grows with its names, of which . and .. are two."""
+        return (len(dentry.children) + 2) * _NAME_SIZE if self.is_dir else self.size
 
     def names(self, dentry: Dentry) -> list[str]:
         """Return the names in this directory."""

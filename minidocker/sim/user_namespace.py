@@ -54,9 +54,7 @@ def of(profile: "Profile") -> UserNamespace:
     """Return the namespace that a profile asks for."""
     if not profile.rootless:
         return FIRST
-    return UserNamespace(
-        is_first=False, uid_map=profile.uid_map, gid_map=profile.gid_map, setgroups=profile.setgroups
-    )
+    return UserNamespace(is_first=False, uid_map=profile.uid_map, gid_map=profile.gid_map, setgroups=profile.setgroups)
 
 
 def shown(number: int) -> int:

@@ -14,6 +14,12 @@ SELECTION = [
     "tests/conformance",
     "tests/programs",
     "tests/pyodide/test_import.py",
+    "tests/lab/test_check.py",
+    "tests/lab/test_levels.py",
+    "tests/lab/test_magic.py",
+    "tests/lab/test_predict.py",
+    "tests/lab/test_questions.py",
+    "tests/lab/test_union.py",
     "tests/notebooks/test_cells.py",
     "tests/test_*.py",
 ]
