@@ -20,19 +20,25 @@ def open_host(
     programs: str = "elf",
     rootless: bool | None = None,
     like: Mapping[str, Any] | None = None,
+    boot_ns: int | None = None,
 ) -> Host:
     """Return a host on the named kernel, ``"sim"`` or ``"real"``; close it when done.
 
     ``size_bytes`` limits the disk that holds images and containers. ``programs="lab"`` runs the lab's program of the
     same name wherever an image's file is a machine's program, on the real kernel too, so that traces can be compared
-    call by call; ``"elf"`` runs the file itself there. ``rootless`` is whether the host's side is root in a user namespace only; the real
-    one is by itself if the lab is not run by root. ``like``, the description of a real host,
+    call by call; ``"elf"`` runs the file itself there. ``rootless`` is whether the host's side is root in a user
+    namespace only; the real one is by itself if the lab is not run by root. ``like``, the description of a real host,
     gives the simulated one its release, machine, and user and group ids, so that like is compared with like.
+    ``boot_ns`` is the time at which the simulated clock starts, in nanoseconds since 1970.
     """
     if kernel not in KERNELS:
         message = f"no kernel {kernel!r}: there is {' and '.join(KERNELS)}"
         raise ValueError(message)
-    host = _sim(seed, size_bytes, rootless, like) if kernel == "sim" else _real(seed, size_bytes, programs, rootless)
+    if kernel == "sim":
+        chosen = {"rootless": rootless, "disk_bytes": size_bytes, "boot_ns": boot_ns}
+        host = _sim(seed, like, {key: value for key, value in chosen.items() if value is not None})
+    else:
+        host = _real(seed, size_bytes, programs, rootless)
     try:
         host.engine.images.load(base_image())
     except BaseException:
@@ -41,12 +47,10 @@ def open_host(
     return host
 
 
-def _sim(seed: int, size_bytes: int | None, rootless: bool | None, like: Mapping[str, Any] | None) -> Host:
+def _sim(seed: int, like: Mapping[str, Any] | None, chosen: Mapping[str, Any]) -> Host:
     from minidocker.sim import Profile, SimKernel  # noqa: PLC0415  loads pyfakefs: only when a kernel is made
 
-    profile = Profile.like(like) if like else Profile()
-    profile = profile if rootless is None else replace(profile, rootless=rootless)
-    profile = profile if size_bytes is None else replace(profile, disk_bytes=size_bytes)
+    profile = replace(Profile.like(like) if like else Profile(), **chosen)
     kernel = SimKernel(profile=profile)
     description: dict[str, Any] = {"kind": "sim", "release": profile.release, "machine": profile.machine}
     description["rootless"] = profile.rootless

@@ -155,10 +155,10 @@ class _Unpacking:
             kind = ServerError if error.errno in _KERNELS_FAULT else InvalidArchive
             hint = _HINTS.get(error.errno or 0, "")
             raise kind(message, hint=hint, path=f"/{clean(name)}", errno=errno_name(error.errno)) from error
-        except ValueError as error:  # a NUL in a name, which no kernel takes
-            raise invalid_header() from error
 
     def _entry(self, member: tarfile.TarInfo) -> None:
+        if "\0" in member.name + member.linkname:
+            raise invalid_header()
         name = clean(member.name)
         if name in self.seen:
             raise InvalidArchive("duplicates of file paths not supported", path=f"/{name}")

@@ -330,6 +330,13 @@ class System:
         """Do nothing for a time (nanosleep(2)); EINTR if a handler ran."""
         return await trap("sleep", seconds)
 
+    async def sched_yield(self) -> None:
+        """Let others run, and take the signals that have come (sched_yield(2)); no listener is told of it.
+
+        For a loop that makes no other call: on the simulated kernel nobody else would ever run.
+        """
+        return await trap("sched_yield")
+
     async def pause(self) -> None:
         """Wait for a signal (pause(2)); always ends with EINTR."""
         return await trap("pause")

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 
 from minidocker.cli.trace import LoadError, traced
@@ -10,9 +11,10 @@ from minidocker.compare import compare, compared
 
 def run(arguments: argparse.Namespace, command: Sequence[str]) -> int:
     """Do it: 0 if model = kernel, 1 if not, 2 if an archive could not be loaded or the kernel not be used."""
+    options = {"programs": arguments.programs, "boot_ns": time.time_ns()}
     try:
-        kernel = traced("real", arguments.load, command, programs=arguments.programs).trace
-        model = traced("sim", arguments.load, command, programs=arguments.programs, like=kernel.kernel).trace
+        kernel = traced("real", arguments.load, command, **options).trace
+        model = traced("sim", arguments.load, command, like=kernel.kernel, **options).trace
     except LoadError as error:
         sys.stderr.write(str(error))
         return 2

@@ -11,7 +11,6 @@ from minidocker.hosts import open_host
 from minidocker.trace import INSIDE, SYSCALL, Step, Trace
 from minidocker.world import Outcome
 
-
 #: What a trace can be written as.
 SUFFIXES: Final = (".html", ".json", ".svg")
 
@@ -36,9 +35,7 @@ def run(arguments: argparse.Namespace, command: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename or arguments.kernel}: {error.strerror}\n")
         return 2
-    if output:
-        sys.stdout.write(f"{output}: {len(outcome.trace)} steps\n")
-    else:
+    if not output:
         sys.stdout.write("".join(f"{line(step)}\n" for step in outcome.trace.steps))
     sys.stdout.write(outcome.stdout)
     sys.stderr.write(outcome.stderr)

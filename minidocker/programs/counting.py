@@ -7,6 +7,9 @@ from minidocker.programs.options import Usage
 
 _UNITS = {"": 1, "b": 512, "k": 1024, "K": 1024, "m": 1 << 20, "M": 1 << 20, "G": 1 << 30}
 
+#: What the programs count with (unsigned long).
+MOST = (1 << 64) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -20,7 +23,7 @@ class Count:
 def read_count(program: str, text: str) -> Count:
     """Return the count that a text gives."""
     match = re.fullmatch(r"([-+]?)(\d+)([bkKmMG]?)", text)
-    if not match:
+    if not match or int(match[2]) > MOST:
         raise Usage(f"invalid number '{text}'")
     return Count(int(match[2]) * _UNITS[match[3]], from_end=match[1] == "-", from_start=match[1] == "+")
 

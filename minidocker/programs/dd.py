@@ -9,6 +9,8 @@ from minidocker.programs.options import Usage, refuse
 from minidocker.system import System
 
 _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "kB": 1000, "M": 1 << 20, "MB": 10**6, "G": 1 << 30}
+#: What an offset can be (off_t).
+MOST = (1 << 63) - 1
 SYNOPSIS = "[if=FILE] [of=FILE] [bs=N] [count=N] [skip=N] [seek=N] [conv=notrunc,sync,fsync] [status=none]"
 KNOWN = ("if", "of", "bs", "ibs", "obs", "count", "skip", "seek", "conv", "status", "oflag", "iflag")
 
@@ -46,9 +48,10 @@ class Job:
         """Return an argument's number, with units: 4k, 1M."""
         text = self.values.get(name, str(default))
         match = re.fullmatch(r"(\d+)([a-zA-Z]*)", text)
-        if not match or match[2] not in _UNITS:
+        number = int(match[1]) * _UNITS.get(match[2], MOST + 1) if match else -1
+        if not 0 <= number <= MOST:
             raise WrongArgument(f"invalid number '{text}'")
-        return int(match[1]) * _UNITS[match[2]]
+        return number
 
     def has(self, name: str, word: str) -> bool:
         """Tell whether a list such as conv= has a word."""

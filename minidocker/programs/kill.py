@@ -1,8 +1,15 @@
 """kill: send a signal, TERM unless another is named. ``-l`` lists signals."""
 
+import re
+from typing import Final
+
 from minidocker.linux import SIGNALS, SIGTERM
 from minidocker.programs import stdio
 from minidocker.system import System
+
+#: The highest number of a signal as a word (busybox's NSIG, and what an exit status adds), and what a pid_t holds.
+LAST_SIGNAL: Final = 64 + 128
+MOST_PID: Final = (1 << 31) - 1
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
@@ -34,9 +41,8 @@ async def run(k: System, label: str, words: list[str]) -> int:
 
 
 async def _send(k: System, label: str, word: str, signum: int) -> bool:
-    try:
-        pid = int(word)
-    except ValueError:
+    pid = int(word) if re.fullmatch(r"-?\d{1,10}", word, re.ASCII) else MOST_PID + 1
+    if pid > MOST_PID:
         await stdio.complain(k, f"{label}: invalid number '{word}'")
         return False
     try:
@@ -50,7 +56,7 @@ async def _send(k: System, label: str, word: str, signum: int) -> bool:
 def number_of(text: str) -> int | None:
     """Return a signal's number, given that or its name, with or without SIG."""
     if text.isdigit():
-        return int(text)
+        return int(text) if len(text) <= 3 and int(text) <= LAST_SIGNAL else None
     return SIGNALS.get(text.upper().removeprefix("SIG"), 0 if text.upper() == "EXIT" else None)
 
 

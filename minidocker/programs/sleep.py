@@ -8,6 +8,8 @@ from minidocker.programs.options import Usage, refuse
 from minidocker.system import System
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+#: What time_t holds.
+MOST_S: Final = (1 << 63) - 1
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
@@ -20,7 +22,7 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         if word in ("inf", "infinity"):
             while True:
                 await k.sleep(86400)
-        if match is None:
+        if match is None or float(match[1]) > MOST_S:
             await stdio.complain(k, f"sleep: invalid number '{word}'")
             return 1
         seconds += float(match[1]) * _UNITS[match[2]]

@@ -3,7 +3,6 @@
 Text inside programs is str; bytes that are no UTF-8 survive as surrogates (:func:`to_text`, :func:`to_bytes`).
 """
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
@@ -61,17 +60,6 @@ async def read_file(k: System, path: str) -> bytes:
         return await read_all(k, fd)
     finally:
         await k.close(fd)
-
-
-async def read_lines(k: System, fd: int) -> AsyncIterator[bytes]:
-    """Yield the lines of a file as they come, each with its newline if it has one."""
-    rest = b""
-    while block := await k.read(fd, BLOCK):
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            yield line + b"\n"
-    if rest:
-        yield rest
 
 
 async def complain(k: System, message: str) -> None:

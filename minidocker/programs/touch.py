@@ -3,11 +3,17 @@
 import errno
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 from minidocker.linux import O_CREAT, O_NOCTTY, O_WRONLY
 from minidocker.programs import stdio
 from minidocker.programs.options import Options, Usage, parse, refuse
 from minidocker.system import System
+
+DATES: Final = (
+    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2}))?)?",
+    r"(\d{4}|\d{2})(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d\d))?",
+)
 
 
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
@@ -38,24 +44,28 @@ async def _times(k: System, options: Options) -> tuple[int, int] | None:
 
 
 def parse_date(text: str) -> int:
-    """Return nanoseconds since 1970 of ``@SECONDS``, ``YYYY-MM-DD[ hh:mm[:ss]]`` or ``CCYYMMDDhhmm[.ss]``, in UTC."""
-    if re.fullmatch(r"@-?\d+", text):
-        return int(text[1:]) * 1_000_000_000
-    for pattern in (
-        "%Y-%m-%d %H:%M:%S",
-        "%Y-%m-%dT%H:%M:%S",
-        "%Y-%m-%d %H:%M",
-        "%Y-%m-%d",
-        "%Y%m%d%H%M.%S",
-        "%Y%m%d%H%M",
-        "%y%m%d%H%M",
-    ):
-        try:
-            when = datetime.strptime(text, pattern).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return int(when.timestamp()) * 1_000_000_000
-    raise Usage(f"invalid date '{text}'")
+    """Return nanoseconds since 1970 of ``@SECONDS``, ``YYYY-MM-DD[ hh:mm[:ss]]`` or ``[CC]YYMMDDhhmm[.ss]``, in UTC.
+
+    Years are 1 to 9999. (Not by strptime(): it imports a module when first called, and where a container's root is,
+    there is none.)
+    """
+    match = next(filter(None, (re.fullmatch(pattern, text, re.ASCII) for pattern in DATES)), None)
+    try:
+        seconds = re.fullmatch(r"@(-?\d+)", text, re.ASCII)
+        when = datetime.fromtimestamp(int(seconds[1]), UTC) if seconds else _moment(match)
+    except (ValueError, OverflowError, OSError):
+        raise Usage(f"invalid date '{text}'") from None
+    return int(when.timestamp()) * 1_000_000_000
+
+
+def _moment(match: re.Match[str] | None) -> datetime:
+    """Return the moment that a date's numbers name; ValueError if there is none. Years of two digits begin at 1969."""
+    if match is None:
+        raise ValueError
+    year, month, day, hour, minute, second = (int(number) for number in match.groups("0"))
+    if len(match[1]) == 2:
+        year += 1900 if year >= 69 else 2000
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 async def _touch(k: System, path: str, times: tuple[int, int] | None, options: Options) -> int:

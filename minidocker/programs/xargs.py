@@ -36,6 +36,7 @@ def items(text: str, options: Options) -> list[str]:
         return text.removesuffix("\0").split("\0") if text else []
     if "I" in options:
         return [line.strip() for line in text.splitlines() if line.strip()]
+    text = re.sub(r"\0[^\s]*", "", text)  # an argument ends at a NUL, whatever comes after it
     words = re.findall(r"""(?:\\.|'[^'\n]*'|"[^"\n]*"|[^\s'"\\])+|['"]""", text, re.DOTALL)
     if any(word in ("'", '"') for word in words):
         raise Usage("unmatched quote")

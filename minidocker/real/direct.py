@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from minidocker import arguments
 from minidocker.kernel import Credentials, Event, Files, Mounts, Stat, Tasks
-from minidocker.linux import O_CLOEXEC
+from minidocker.linux import O_CLOEXEC, fail
 from minidocker.real import overlay, syscalls
 
 #: The lab's own descriptors lie from here on, so that what a program opens gets 3, 4, 5 … as on the simulated kernel.
@@ -56,9 +57,12 @@ class Direct(Files, Mounts, Credentials, Tasks):
     def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Perform the named call; ENOSYS if the port has none of that name."""
         call = self.calls.get(name)
-        if call is None:
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), name)
-        return call(*args, **kwargs)
+        try:
+            arguments.check(name, args)
+            return call(*args, **kwargs) if call else fail(errno.ENOSYS)
+        except OSError as error:
+            arguments.name_paths(error, name, args)
+            raise
 
     def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Refuse: who calls the kernel from this very process has nobody to wait for it (ENOSYS)."""
@@ -144,6 +148,10 @@ class Direct(Files, Mounts, Credentials, Tasks):
         else:
             os.utime(path, ns=tuple(ns), follow_symlinks=follow_symlinks)  # type: ignore[arg-type]
 
+    def sys_access(self, path: str, mode: int) -> bool:
+        """Tell whether the real user may read, write or execute; never raises (access(2))."""
+        return "\0" not in path and os.access(path, mode)
+
     def sys_gethostname(self) -> str:
         """Return the host name (uname(2))."""
         return os.uname().nodename
@@ -162,7 +170,7 @@ class Direct(Files, Mounts, Credentials, Tasks):
 
 _OS_NAMES: Final = (
     "truncate", "listdir", "mkdir", "rmdir", "unlink", "rename", "symlink", "readlink", "chmod", "chown", "lchown",
-    "mknod", "access", "chdir", "getcwd", "umask", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid",
+    "mknod", "chdir", "getcwd", "umask", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid",
     "geteuid", "getgid", "getegid", "getpid", "kill",
 )  # fmt: skip
 _OTHER_NAMES: Final = ("umount2", "pivot_root", "unshare", "sethostname")

@@ -11,11 +11,14 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from minidocker.linux import SIG_DFL, SIG_IGN, SIGCHLD, SIGKILL, SIGSTOP, WNOHANG
 from minidocker.real import syscalls
 from minidocker.real.host import own_fd
+
+#: How long one poll(2) may wait: a day; its milliseconds are an int.
+LONGEST_S: Final = 86_400
 
 Handler = int | Callable[[int], None]
 
@@ -81,10 +84,17 @@ class Signals:
 
     def sleep(self, seconds: float) -> None:
         """Do nothing for a time (nanosleep(2))."""
-        if self.handlers:
-            self.wait(timeout_s=seconds)
-        else:
-            time.sleep(seconds)
+        if seconds < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        until_s = time.monotonic() + seconds
+        while True:
+            left_s = min(seconds, until_s - time.monotonic(), LONGEST_S)
+            if self.handlers:
+                self.wait(timeout_s=max(0.0, left_s))
+            else:
+                time.sleep(max(0.0, left_s))
+            if until_s <= time.monotonic():
+                return
 
     def pause(self) -> NoReturn:
         """Wait for a signal (pause(2))."""

@@ -87,6 +87,10 @@ class TaskCalls(Direct):
         """Wait for a signal (pause(2))."""
         self.signals.pause()
 
+    def sys_sched_yield(self) -> None:
+        """Let others run (sched_yield(2)); the driver looks for signals after each call."""
+        os.sched_yield()
+
     def sys_getppid(self) -> int:
         """Return the parent's id (getppid(2))."""
         return os.getppid()
@@ -153,7 +157,7 @@ class Task:
     def drive(self, coroutine: Coroutine[Any, Any, int]) -> NoReturn:
         """Perform what the coroutine asks for until it ends, then exit with what it returned."""
         value: Any = None
-        error: OSError | None = None
+        error: Exception | None = None
         while True:
             self.calls.signals.run_handlers()  # on the way back from a call, as in Linux: before its result is seen
             try:
@@ -165,7 +169,7 @@ class Task:
             value = error = None
             try:
                 value = self.perform(trap.name, trap.args, trap.kwargs)
-            except OSError as failed:
+            except Exception as failed:  # noqa: BLE001  OSError, or wrong arguments: the program's mistake, which it shall see
                 error = failed
             except Become as become:
                 coroutine = become.args[0]
@@ -182,7 +186,7 @@ class Task:
 
     def perform(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Perform one call: the one place that all of a task's calls pass. Report it if somebody listens."""
-        if not self.tracing[0]:
+        if not self.tracing[0] or name == "sched_yield":
             return self.calls.syscall(name, *args, **kwargs)
         step = (self.line, self.actor, name, wire.pack(tuple(args)), wire.pack(dict(kwargs)))
         kind = "stream" if name == "write" and _is_stream(args[0]) else "step"
@@ -246,7 +250,8 @@ class Task:
         """Have the kernel do it. It closes the channel, by which the helper sees that it did."""
         if self.tracing[0]:
             arguments = wire.pack((path, list(argv), dict(env)))
-            wire.send(self.channel, ("exec", self.line, self.actor, "execve", arguments, {"unseen": True}, (True, None)))
+            call = (self.line, self.actor, "execve", arguments, {"unseen": True}, (True, None))
+            wire.send(self.channel, ("exec", *call))
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
         try:

@@ -8,8 +8,18 @@ from minidocker.linux import O_PATH, S_IFDIR, S_IFLNK, S_IFREG, W_OK, fail
 from minidocker.sim.inode import Change
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Location, lookup
-from minidocker.sim.permission import MAY_WRITE, S_ISGID, keeps_setgid, owns, permitted, privileged_over, require, without_setid
+from minidocker.sim.permission import (
+    MAY_WRITE,
+    S_ISGID,
+    keeps_setgid,
+    owns,
+    permitted,
+    privileged_over,
+    require,
+    without_setid,
+)
 from minidocker.sim.regular import InodeFile, truncate_inode
+from minidocker.sim.user_namespace import UNMAPPED
 
 if TYPE_CHECKING:
     from minidocker.sim.inode import Inode
@@ -90,6 +100,7 @@ def _chown(task: "Task", location: Location, inode: "Inode", uid: int, gid: int)
     """
     want_write(location.mount)
     creds, users = task.creds, task.kernel.users
+    uid, gid = (-1 if number == UNMAPPED else number for number in (uid, gid))
     change = Change(uid=None if uid == -1 else users.uid(uid), gid=None if gid == -1 else users.gid(gid))
     if not privileged_over(creds, inode):
         mine = inode.uid == creds.euid

@@ -13,8 +13,8 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Return the time."""
 
-    def tick(self) -> None:
-        """Take note of a system call."""
+    def tick(self, ns: int = TICK_NS) -> None:
+        """Take note of a system call, or of a program's own work that takes so long."""
 
     def pass_until(self, ns: int) -> None:
         """Return at that time: a timer's."""
@@ -36,9 +36,9 @@ class VirtualClock:
         """Return the time."""
         return self._now_ns
 
-    def tick(self) -> None:
+    def tick(self, ns: int = TICK_NS) -> None:
         """Let a microsecond pass, so that a program that looks at the clock in a loop sees it move."""
-        self._now_ns += TICK_NS
+        self._now_ns += ns
 
     def pass_until(self, ns: int) -> None:
         """Jump there."""
@@ -58,7 +58,7 @@ class WallClock:
         """Return the time."""
         return time.time_ns()
 
-    def tick(self) -> None:
+    def tick(self, ns: int = TICK_NS) -> None:
         """Do nothing: the wall's time passes anyway."""
 
     def pass_until(self, ns: int) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The most that one read of random(4) returns here; Linux too may return less than was asked.
 RANDOM_MAX: Final = 1 << 20
+#: The most that any read(2) returns.
+MAX_RW_COUNT: Final = 0x7FFFF000
 
 
 class Device(OpenFile):
@@ -52,8 +54,8 @@ class Zero(Device):
     __slots__ = ()
 
     def read(self, task: "Task", n: int) -> bytes:
-        """Return n zero bytes."""
-        return bytes(n)
+        """Return n zero bytes, or as many as one read gives."""
+        return bytes(min(n, MAX_RW_COUNT))
 
 
 class Full(Zero):

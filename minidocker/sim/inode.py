@@ -14,6 +14,7 @@ from pyfakefs.fake_file import FakeDirectory, FakeFile
 
 from minidocker.kernel import Stat
 from minidocker.linux import S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, XATTR_CREATE, XATTR_REPLACE, fail
+from minidocker.sim.sparse import PAGE, SparseData
 from minidocker.sim.user_namespace import shown
 
 if TYPE_CHECKING:
@@ -165,6 +166,10 @@ class Inode:
         """Write into a regular file's data and return how many bytes; ENOSPC."""
         fail(errno.EINVAL)
 
+    def stretches(self, size: int) -> list[tuple[int, int]]:
+        """Return (start, end) of what is no hole of a regular file's first bytes (lseek(2), SEEK_DATA)."""
+        return [(0, size)]
+
     @property
     def size(self) -> int:
         """How many bytes a regular file has."""
@@ -224,7 +229,7 @@ class HeldInode(Inode):
             self.held: FakeFile = FakeDirectory("", mode & 0o7777, filesystem=_DISK)
         else:
             self.held = FakeFile("", mode, contents=bytearray(), filesystem=_DISK)  # type: ignore[type-var]
-        self.data: bytearray = self.held.byte_contents  # type: ignore[assignment]  # the bytearray just given
+        self.data = SparseData(self.held.byte_contents)  # type: ignore[arg-type]  # the bytearray just given
         self.xattrs: dict[str, bytes] = self.held.xattr
         self.nlink = 2 if is_dir else 1
         self.rdev = rdev
@@ -252,7 +257,7 @@ class HeldInode(Inode):
     @property
     def size(self) -> int:
         """How many bytes a file has, or a symbolic link's text."""
-        return len(self.target.encode("utf-8", "surrogateescape")) if self.target else len(self.data)
+        return len(self.target.encode("utf-8", "surrogateescape")) if self.target else self.data.size
 
     def stat(self, dentry: "Dentry") -> Stat:
         """Tell about the inode (stat(2))."""
@@ -266,7 +271,7 @@ class HeldInode(Inode):
             st_gid=shown(held.st_gid),
             st_size=size,
             st_rdev=self.rdev,
-            st_blocks=(len(self.data) + 4095) // 4096 * 8,
+            st_blocks=self.data.taken * (PAGE // 512),
             st_atime_ns=held.st_atime_ns,
             st_mtime_ns=held.st_mtime_ns,
             st_ctime_ns=held.st_ctime_ns,
@@ -299,12 +304,8 @@ class HeldInode(Inode):
         held.st_ctime_ns = self.superblock.kernel.clock.now_ns()
 
     def resize(self, size: int) -> None:
-        """Cut the data, or fill it up with zeros."""
-        data = self.data
-        if size < len(data):
-            del data[size:]
-        else:
-            data.extend(bytes(size - len(data)))
+        """Cut the data, or put a hole at its end."""
+        self.data.resize(size)
         self.touch()
 
     def readlink(self, dentry: "Dentry", task: "Task | None" = None) -> str:
@@ -313,7 +314,11 @@ class HeldInode(Inode):
 
     def read_at(self, offset: int, n: int) -> bytes:
         """Return at most n bytes of the data."""
-        return bytes(self.data[offset : offset + n])
+        return self.data.read(offset, n)
+
+    def stretches(self, size: int) -> list[tuple[int, int]]:
+        """Return (start, end) of what was written of the first bytes; the rest is holes."""
+        return self.data.written(size)
 
     def get_xattr(self, name: str) -> bytes:
         """Return an extended attribute; ENODATA if there is none."""

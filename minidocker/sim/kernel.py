@@ -7,6 +7,7 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from minidocker import arguments
 from minidocker.kernel import Event, Inner, Kernel, Listener, SyscallEvent
 from minidocker.linux import O_RDWR, S_IFCHR, S_IFDIR, S_IFIFO, fail
 from minidocker.observe import UpperWatch
@@ -59,15 +60,10 @@ CALLS: Final[dict[str, SystemCall]] = {
     if name.startswith("sys_")
 }
 
-#: The calls that are about two paths.
-_TWO_PATHS: Final = ("rename", "link", "symlink", "pivot_root")
-#: Those that begin with no path, and utime, whose path os leaves out of the error.
-_NO_PATHS: Final = ("sethostname", "utime")
-
 #: The directories of a simulated host, with their modes.
 _HOST_TREE: Final = {
     "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "mnt": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755,
-    "sys": 0o555, "tmp": 0o1777, "var": 0o755, "var/lib": 0o755,
+    "sys": 0o555, "tmp": 0o1777, "var": 0o755, "var/lib": 0o755, "var/lib/docker": 0o710,
 }  # fmt: skip
 
 #: Where the real helper has a disk of its own, and so the lab its own directories: root's in any user namespace.
@@ -88,6 +84,7 @@ class SimKernel(Kernel):
         """Boot: a root file system with the usual directories, and one task."""
         self.profile = profile or Profile()
         self.clock = clock or VirtualClock(self.profile.boot_ns)
+        self.booted_ns = self.clock.now_ns()
         self.listener: Listener | None = None
         self.listener_error: BaseException | None = None
         self.inner: list[Inner] | None = None
@@ -176,9 +173,10 @@ class SimKernel(Kernel):
         if self.listener is not None:
             return self._perform_told(task, name, call, args, kwargs)
         try:
+            arguments.check(name, args)
             return call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
         except OSError as error:
-            _name_paths(error, name, args)
+            arguments.name_paths(error, name, args)
             raise
         except Wait:
             self._may_wait(task)
@@ -200,12 +198,13 @@ class SimKernel(Kernel):
         result, error = None, None
         try:
             try:
+                arguments.check(name, args)
                 result = call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
             except Wait:
                 self._may_wait(task)
                 raise
         except OSError as caught:
-            _name_paths(caught, name, args)
+            arguments.name_paths(caught, name, args)
             error = caught
         finally:
             self.inner = outer
@@ -293,19 +292,11 @@ def _plant(disk: Tmpfs) -> None:
 
 def _give(dentry: Dentry, owner: Change) -> None:
     """Change who owns a tree, all but the lab's disk."""
-    if dentry.inode is not None and dentry.path() != _DISK:
-        dentry.inode.change(dentry, owner)
+    if dentry.inode is None or dentry.path() == _DISK:
+        return
+    dentry.inode.change(dentry, owner)
     for child in dentry.children.values():
         _give(child, owner)
-
-
-def _name_paths(error: OSError, name: str, args: Sequence[Any]) -> None:
-    """Say in an error which path it is about, as os does; of mount(2) it is the target."""
-    paths = args[1:2] if name == "mount" else args[:2] if name in _TWO_PATHS else args[:1]
-    if name not in _NO_PATHS and error.filename is None and paths and all(isinstance(path, str) for path in paths):
-        error.filename = paths[0]
-        if len(paths) > 1:
-            error.filename2 = paths[1]
 
 
 register("tmpfs", mount_tmpfs)

@@ -57,7 +57,7 @@ class OpenFile:
 
     def stat(self) -> Stat:
         """Tell about the inode."""
-        raise NotImplementedError
+        fail(errno.EINVAL)
 
     def readable(self) -> bool:
         """Would a read return at once?"""

@@ -190,14 +190,13 @@ class Walk:
 
 
 def check_path(path: str) -> None:
-    """Refuse an empty path (ENOENT) and one of PATH_MAX bytes or more (ENAMETOOLONG)."""
+    """Refuse an empty path (ENOENT), one of PATH_MAX bytes or more (ENAMETOOLONG), and one with a NUL (EINVAL)."""
     if not path:
         fail(errno.ENOENT)
     if len(path) >= PATH_MAX // 4 and len(path.encode("utf-8", "surrogateescape")) >= PATH_MAX:
         fail(errno.ENAMETOOLONG)
     if "\0" in path:
-        message = "embedded null byte"
-        raise ValueError(message)
+        fail(errno.EINVAL)
 
 
 def lookup(task: "Task", path: str, *, follow: bool = True) -> Location:

@@ -21,7 +21,7 @@ S_ISVTX: Final = 0o1000
 
 def privileged_over(creds: "Credentials", inode: "Inode") -> bool:
     """Tell whether root's capabilities reach an inode: not if its owner or group is nobody in the user namespace."""
-    return creds.privileged and inode.uid != UNMAPPED and inode.gid != UNMAPPED
+    return creds.privileged and UNMAPPED not in (inode.uid, inode.gid)
 
 
 def permitted(creds: "Credentials", inode: "Inode", mask: int) -> bool:
@@ -40,7 +40,7 @@ def permitted(creds: "Credentials", inode: "Inode", mask: int) -> bool:
 
 
 def keeps_setgid(creds: "Credentials", inode: "Inode") -> bool:
-    """Tell whether the task may leave a set-group-id bit there: a member of the group, or root (in_group_or_capable)."""
+    """Tell whether the task may leave a set-group-id bit there: one of the group, or root (in_group_or_capable)."""
     return creds.in_group(inode.gid) or privileged_over(creds, inode)
 
 

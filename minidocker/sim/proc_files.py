@@ -56,7 +56,7 @@ def _group(view: View) -> int:
 def stat(view: View) -> str:
     """Return ``/proc/PID/stat``: 52 fields, of which what is not counted here is 0."""
     task = view.subject
-    start = (task.started_ns - view.kernel.profile.boot_ns) * TICKS // 1_000_000_000
+    start = (task.started_ns - view.kernel.booted_ns) * TICKS // 1_000_000_000
     group = _group(view)
     head = f"{view.pids.number(task)} ({task.name}) {state(task)} {_parent_pid(view)} {group} {group} 0 -1 0"
     times = "0 0 0 0 0 0 0 0 20 0 1 0"
@@ -167,7 +167,7 @@ def _mountinfo_line(mount: "Mount", path: str) -> str:
 
 def uptime(view: View) -> str:
     """Return ``/proc/uptime``: seconds since the start, and 0.00 for the idle ones, which are not counted."""
-    seconds = (view.kernel.clock.now_ns() - view.kernel.profile.boot_ns) / 1e9
+    seconds = (view.kernel.clock.now_ns() - view.kernel.booted_ns) / 1e9
     return f"{seconds:.2f} 0.00\n"
 
 

@@ -67,7 +67,6 @@ class Signals:
             handler == SIG_IGN or (handler == SIG_DFL and signum in IGNORED_BY_DEFAULT)
         )
 
-
     @property
     def deadly(self) -> bool:
         """Will a pending signal end the task before it sees its call's result?"""

@@ -12,6 +12,7 @@ from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import Change, HeldInode, SuperBlock
 from minidocker.sim.permission import new_owner
 from minidocker.sim.regular import open_inode
+from minidocker.sim.sparse import PAGE, pages
 
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
@@ -20,15 +21,9 @@ if TYPE_CHECKING:
     from minidocker.sim.open_file import OpenFile
     from minidocker.sim.task import Task
 
-PAGE: Final = 4096
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 #: How many bytes a name adds to st_size of its directory (BOGO_DIRENT_SIZE in mm/shmem.c).
 _NAME_SIZE: Final = 20
-
-
-def pages(size: int) -> int:
-    """Return how many pages so many bytes take."""
-    return (size + PAGE - 1) // PAGE
 
 
 class Tmpfs(SuperBlock):
@@ -47,13 +42,6 @@ class Tmpfs(SuperBlock):
     def options(self) -> list[str]:
         """Return ``size=…`` and ``mode=…`` if they were given, in Linux's order (shmem_show_options)."""
         return sorted(self.shown, reverse=True)
-
-    def take(self, before: int, after: int) -> None:
-        """Account for data that grows or shrinks; ENOSPC if it doesn't fit."""
-        more = pages(after) - pages(before)
-        if not self.has(more):
-            fail(errno.ENOSPC)
-        self.free_pages -= more
 
     def has(self, more: int) -> bool:
         """Are there so many free pages? Before the answer is no, inodes that only each other refer to are let go."""
@@ -104,8 +92,7 @@ class TmpfsInode(HeldInode):
 
     def __del__(self) -> None:
         """Give the pages back: there is no name and no descriptor any more."""
-        if self.data:
-            self.superblock.free_pages += pages(len(self.data))
+        self.superblock.free_pages += self.data.taken
 
     def stat_size(self, dentry: Dentry) -> int:
         """Return st_size: a directory's grows with its names, of which . and .. are two."""
@@ -170,27 +157,25 @@ class TmpfsInode(HeldInode):
         return open_inode(task, self, location, flags)
 
     def write_at(self, offset: int, data: bytes) -> int:
-        """Write into the data; a gap before it is zeros. What doesn't fit is not written; ENOSPC if nothing does."""
-        held = self.data
+        """Write into the data; a gap before it is a hole. What doesn't fit is not written; ENOSPC if nothing does."""
+        held, disk = self.data, self.superblock
         end = offset + len(data)
-        if end > len(held):
-            if not self.superblock.has(pages(end) - pages(len(held))):
-                room = (pages(len(held)) + self.superblock.free_pages) * PAGE
-                data = data[: max(0, room - offset)]
-                end = offset + len(data)
-                if not data:
-                    fail(errno.ENOSPC)
-            self.superblock.take(len(held), end)
-            if offset > len(held):
-                held.extend(bytes(offset - len(held)))
-        held[offset:end] = data
+        more = held.missing(offset, end)
+        if more and not disk.has(more):
+            data = data[: max(0, held.room(offset, end, disk.free_pages) - offset)]
+            if not data:
+                fail(errno.ENOSPC)
+            more = held.missing(offset, offset + len(data))
+        disk.free_pages -= more
+        held.write(offset, data)
         self.touch()
         return len(data)
 
     def resize(self, size: int) -> None:
-        """Cut the data, or fill it up with zeros; ENOSPC."""
-        self.superblock.take(len(self.data), size)
+        """Cut the data, giving pages back, or put a hole at its end, which takes none."""
+        before = self.data.taken
         super().resize(size)
+        self.superblock.free_pages += before - self.data.taken
 
 
 def _inode(dentry: Dentry) -> TmpfsInode:

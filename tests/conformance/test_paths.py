@@ -269,7 +269,11 @@ def test_renames(kernel, here):
         (lambda k: k.symlink("text", "absent/new"), ("text", "absent/new")),
         (lambda k: k.setxattr("absent", "user.x", b""), ("absent", None)),
         (lambda k: k.chown("absent", 0, 0), ("absent", None)),
-        (lambda k: k.utime("absent"), (None, None)),
+        (lambda k: k.utime("absent"), ("absent", None)),
+        (lambda k: k.mknod("absent/new"), ("absent/new", None)),
+        (lambda k: k.pivot_root("absent", "absent/old"), ("absent", "absent/old")),
+        (lambda k: k.truncate("absent", 1 << 80), ("absent", None)),
+        (lambda k: k.link("a\0b", "c"), ("a\0b", "c")),
         (lambda k: k.mount("tmpfs", "/absent", "tmpfs"), ("/absent", None)),
         (lambda k: k.umount2("/absent"), ("/absent", None)),
         (lambda k: k.close(99), (None, None)),
@@ -279,3 +283,66 @@ def test_errors_name_their_paths(kernel, here, call, paths):
     with pytest.raises(OSError) as caught:
         call(kernel)
     assert (caught.value.filename, caught.value.filename2) == paths
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda k: k.open("a\0b", O_RDONLY),
+        lambda k: k.symlink("a\0b", "x"),
+        lambda k: k.setxattr(".", "user.\0", b""),
+        lambda k: k.mount("none", ".", "tmpfs", 0, "size=1m\0"),
+        lambda k: k.sethostname("a\0b"),
+        lambda k: k.kill(1 << 40, 9),
+        lambda k: k.kill(1, 1 << 40),
+        lambda k: k.chown(".", 1 << 32, -1),
+        lambda k: k.chown(".", 0, -2),
+        lambda k: k.setgroups([1 << 32]),
+        lambda k: k.lseek(0, 1 << 63, 0),
+        lambda k: k.ftruncate(0, 1 << 63),
+        lambda k: k.truncate("x", -(1 << 70)),
+        lambda k: k.utime(".", ns=(1 << 100, 0)),
+        lambda k: k.mknod("x", 0o600, 1 << 64),
+        lambda k: k.read(0, 1 << 64),
+        lambda k: k.close(1 << 40),
+    ],
+)
+def test_what_no_call_can_say_is_einval(kernel, here, call):
+    assert refused(call, kernel) == "EINVAL"
+
+
+def test_minus_one_as_linux_has_it_leaves_an_owner(kernel, here):
+    kernel.chown(write(kernel, "f"), 5, 6)
+    kernel.chown("f", 0xFFFFFFFF, 7)
+    assert (kernel.stat("f").st_uid, kernel.stat("f").st_gid) == (5, 7)
+    assert kernel.access("a\0b", R_OK) is False
+
+
+def test_only_written_pages_take_room(kernel, here):
+    kernel.mkdir("t")
+    kernel.mount("none", "t", "tmpfs", 0, "size=64k")
+    try:
+        fd = kernel.open("t/f", O_CREAT | O_RDWR, 0o600)
+        kernel.ftruncate(fd, 1 << 40)
+        kernel.lseek(fd, 1 << 30, 0)
+        kernel.write(fd, b"far")
+        kernel.lseek(fd, 5000, 0)
+        kernel.write(fd, b"near")
+        assert (kernel.fstat(fd).st_size, kernel.fstat(fd).st_blocks) == (1 << 40, 16)
+        kernel.lseek(fd, (1 << 30) - 2, 0)
+        assert kernel.read(fd, 7) == b"\0\0far\0\0"
+        kernel.lseek(fd, 4094, 0)
+        assert kernel.write(fd, b"x" * 5000) == 5000
+        assert kernel.fstat(fd).st_blocks == 32
+        kernel.ftruncate(fd, 9092)
+        kernel.ftruncate(fd, 20000)
+        kernel.lseek(fd, 4092, 0)
+        assert kernel.read(fd, 20000) == b"\0\0" + b"x" * 4998 + bytes(10908)
+        assert kernel.fstat(fd).st_blocks == 24
+        kernel.close(fd)
+    finally:
+        kernel.umount2("t")
+
+
+def test_the_engines_directory_is_there(kernel):
+    assert oct(kernel.stat(DISK).st_mode) == "0o40710"

@@ -65,7 +65,6 @@ def rootless(request):
         kernel = RealKernel(rootless=True)
     else:
         kernel = SimKernel(Profile(rootless=True))
-        kernel.mkdir(DISK)
     yield kernel
     kernel.close_kernel()
 

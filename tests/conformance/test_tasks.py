@@ -1,9 +1,10 @@
-"""Tasks, pipes, signals, namespaces, execve, proc: the same cases on both kernels. What they do: task_programs.py."""
+"""Tasks, pipes, signals, namespaces, execve, proc: the same cases on both kernels. What they do: task_programs.py,
+namespace_programs.py."""
 
 import contextlib
 
 import pytest
-from conformance import task_programs
+from conformance import namespace_programs, task_programs
 from conformance.outcome import finish, run, start
 
 from minidocker.linux import (
@@ -28,9 +29,13 @@ def directory(kernel):
     return "/var/lib/docker/case"
 
 
+def _program(name):
+    return getattr(task_programs, name, None) or getattr(namespace_programs, name)
+
+
 def check(kernel, name, *args, flags=0, code=0):
     """Run a case of task_programs and return the lines that it wrote."""
-    outcome = run(kernel, getattr(task_programs, name), *args, flags=flags)
+    outcome = run(kernel, _program(name), *args, flags=flags)
     assert outcome.code == code, outcome
     return outcome.output.splitlines()
 
@@ -38,6 +43,10 @@ def check(kernel, name, *args, flags=0, code=0):
 @pytest.mark.parametrize(("code", "status"), [(0, 0), (1, 0x100), (255, 0xFF00), (300, 0x2C00)])
 def test_exit_codes(kernel, code, status):
     assert run(kernel, task_programs.exit_with, code).status == status
+
+
+def test_wrong_arguments_come_back_to_the_program(kernel, directory):
+    assert check(kernel, "wrong_arguments", directory) == ["TypeError", "TypeError", "EINVAL EINVAL"]
 
 
 def test_exit_never_returns(kernel):
@@ -183,7 +192,7 @@ def test_namespaces_are_roots_to_make(kernel):
 
 
 def test_a_container_by_hand(kernel, directory):
-    run(kernel, task_programs.make_container_files, directory)
+    run(kernel, namespace_programs.make_container_files, directory)
     lines = check(kernel, "container", directory, flags=PID | NS | UTS)
     assert lines == [
         "['etc', 'hello', 'proc', 'volume'] /",
@@ -205,7 +214,7 @@ def test_a_container_by_hand(kernel, directory):
 def test_a_container_seen_from_outside(kernel, directory):
     """The host reaches a task's tree by /proc/PID/root, and its own mounts do not change."""
     kernel.mkdir(directory + "/tree")
-    pid, reading = start(kernel, task_programs.bind_and_pause, directory + "/tree", flags=PID | NS)
+    pid, reading = start(kernel, namespace_programs.bind_and_pause, directory + "/tree", flags=PID | NS)
     assert [event.fd for event in kernel.poll(5)] == [reading]
     assert kernel.listdir(f"/proc/{pid}/root/mnt") == ["inside"]
     assert kernel.readlink(f"/proc/{pid}/ns/mnt") != kernel.readlink("/proc/self/ns/mnt")

@@ -123,8 +123,8 @@ class Place:
         self.kernel.close(fd)
         self.kernel.chmod(path, mode)
 
-    def run(self, argv: tuple[str, ...], stdin: bytes = b"", *, flags: int = 0) -> Result:
-        """Run a command, with namespaces of its own if flags say so."""
+    def run(self, argv: tuple[str, ...], stdin: bytes = b"", *, flags: int = 0, main=enter) -> Result:
+        """Run a command, with namespaces of its own if flags say so; ``main`` is what becomes it."""
         self.count += 1
         directory = f"{self.BASE}/{self.count}"
         here = f"{directory}/w"
@@ -136,7 +136,7 @@ class Place:
         streams = (("in", O_RDONLY), ("out", O_WRONLY | O_APPEND), ("err", O_WRONLY | O_APPEND))
         fds = {fd: self.kernel.open(f"{directory}/{name}", flags) for fd, (name, flags) in enumerate(streams)}
         environ = {"PATH": f"{self.BASE}/bin", "LANG": "C.UTF-8", "HOME": "/"}
-        pid = self.kernel.clone(enter, here, list(argv), environ, fds=fds, flags=flags)
+        pid = self.kernel.clone(main, here, list(argv), environ, fds=fds, flags=flags)
         for fd in fds.values():
             self.kernel.close(fd)
         status = self.wait(pid)

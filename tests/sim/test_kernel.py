@@ -6,7 +6,7 @@ import pytest
 
 from minidocker.kernel import Inner
 from minidocker.linux import O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, strerror
-from minidocker.sim import SimKernel
+from minidocker.sim import Profile, SimKernel
 
 
 @pytest.fixture
@@ -162,3 +162,16 @@ def test_colons_and_commas_in_paths_are_escaped(kernel):
         kernel.mkdir(path)
     kernel.mount("overlay", "/m", "overlay", 0, r"lowerdir=/a\:b:/c\,d,upperdir=/u,workdir=/w")
     assert sorted(kernel.listdir("/m")) == ["one", "two"]
+
+
+def test_time_begins_when_the_profile_says():
+    boot_ns = 1_900_000_000_000_000_000
+    kernel = SimKernel(Profile(boot_ns=boot_ns))
+    for path in ("/", "/etc", "/dev/null", "/var/lib/docker"):
+        assert 0 <= kernel.stat(path).st_mtime_ns - boot_ns < 10**9
+    fd = kernel.open("/proc/uptime", 0)
+    assert float(kernel.read(fd, 100).split()[0]) < 1
+    kernel.poll(5.0)
+    fd = kernel.open("/proc/uptime", 0)
+    assert 5 <= float(kernel.read(fd, 100).split()[0]) < 6
+    kernel.close_kernel()

@@ -3,7 +3,7 @@
 import errno
 
 import pytest
-from conformance import task_programs
+from conformance import namespace_programs, task_programs
 from conformance.outcome import run
 
 from minidocker.linux import (
@@ -61,12 +61,12 @@ def test_the_host_unshares(kernel):
     assert number(kernel.readlink("/proc/self/ns/uts")) != 4026531838
     kernel.unshare(CLONE_NEWPID)
     assert kernel.getpid() == 1
-    pid = kernel.clone(task_programs.say_pids)
+    pid = kernel.clone(namespace_programs.say_pids)
     assert kernel.host.ns.pid.number(kernel.host.ns.pid.find(pid)) == pid != 1
     kernel.poll()
     kernel.wait4(pid)
     with pytest.raises(OSError) as caught:
-        kernel.clone(task_programs.say_pids)
+        kernel.clone(namespace_programs.say_pids)
     assert caught.value.errno == errno.ENOMEM
 
 

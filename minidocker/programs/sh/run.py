@@ -202,6 +202,7 @@ class Shell(Variables):
                         raise type(jump)(jump.levels - 1) from None
                     if not isinstance(jump, Continue):
                         return
+                await self.k.sched_yield()
         finally:
             self.loops -= 1
 

@@ -76,13 +76,18 @@ def _replace(taken: "Dentry", original: "Inode") -> "Dentry":
 
 
 def _copy_data(original: "Inode", upper: "Dentry", size: int) -> None:
+    """Copy what was written; holes stay holes (ovl_copy_up_file)."""
     offset = 0
-    while offset < size:
-        data = original.read_at(offset, min(CHUNK, size - offset))
-        written = _in(upper).write_at(offset, data)
-        if written < len(data):
-            fail(errno.ENOSPC)
-        offset += written
+    for start, end in original.stretches(size):
+        offset = start
+        while offset < end:
+            data = original.read_at(offset, min(CHUNK, end - offset))
+            written = _in(upper).write_at(offset, data)
+            if written < len(data):
+                fail(errno.ENOSPC)
+            offset += written
+    if offset < size:
+        _in(upper).change(upper, Change(size=size))
 
 
 def _copy_attributes(overlay: "Overlay", inode: "OverlayInode", upper: "Dentry") -> None:

@@ -165,6 +165,10 @@ class OverlayInode(Inode):
         """Return at most n bytes of the data of the layer that has it now."""
         return self.real.read_at(offset, n)
 
+    def stretches(self, size: int) -> list[tuple[int, int]]:
+        """Return what is no hole of the data of the layer that has it now."""
+        return self.real.stretches(size)
+
     def write_at(self, offset: int, data: bytes) -> int:
         """Write into the upper layer's data."""
         if self.upper is None:
