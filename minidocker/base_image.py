@@ -34,7 +34,7 @@ _TYPES: Final = {
 @cache
 def base_image() -> bytes:
     """Return the archive of the built-in base image."""
-    from minidocker.programs.base import base_entries  # noqa: PLC0415  the programs are needed only when it is built
+    from minidocker.programs.base_tree import base_entries  # noqa: PLC0415  the programs are needed only when it is built
 
     return image_archive(NAME, layer_tar(base_entries()), comment="the lab's programs")
 

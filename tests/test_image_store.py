@@ -344,7 +344,7 @@ def test_cutting_a_large_table() -> None:
 
 
 def test_the_base_image_is_an_image(store: ImageStore) -> None:
-    pytest.importorskip("minidocker.programs.base", reason="needs the base image's programs")
+    pytest.importorskip("minidocker.programs.base_tree", reason="needs the base image's programs")
     assert store.load(base_image()) == ["Loaded image: lab:latest"]
     lab = store.find("lab")
     assert (lab.config.cmd, lab.config.env[0][:5], len(lab.diff_ids)) == (("sh",), "PATH=", 1)

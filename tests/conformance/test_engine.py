@@ -5,6 +5,7 @@ import rights
 
 from minidocker.hosts import open_host
 from minidocker.linux import O_RDONLY
+from minidocker.monitor import Null
 
 
 @pytest.fixture(scope="module", params=["sim", "real"])
@@ -236,6 +237,24 @@ def test_nothing_is_mounted_after_a_run_and_something_during(host):
     assert mounts(host) == 1
     host.docker("rm -f busy")
     assert mounts(host) == 0
+
+
+def test_with_no_listener_no_step_is_made(host, monkeypatch):
+    made = []
+
+    def note(*_, **fields):
+        made.append(fields)
+
+    for module in ("minidocker.sim.kernel", "minidocker.real.kernel"):
+        monkeypatch.setattr(f"{module}.SyscallEvent", note)
+    monkeypatch.setattr("minidocker.recorder.Step", note)
+    monkeypatch.setattr(host.engine, "monitor", Null())
+    assert host.client("run --rm lab sh -c 'echo x >> /etc/motd'").exit_code == 0
+    assert made == []
+    host.kernel.listener = lambda event: None
+    host.kernel.getpid()
+    host.kernel.listener = None
+    assert made[0]["name"] == "getpid"
 
 
 def test_a_listener_that_fails_breaks_nothing(shared_host):

@@ -7,7 +7,7 @@ from minidocker.base_image import image_archive, layer_tar
 from minidocker.hosts import open_host
 from minidocker.image_store import OVERLAY
 from minidocker.linux import S_IFDIR, S_IFREG
-from minidocker.programs.base import base_entries
+from minidocker.programs.base_tree import base_entries
 
 SIZE = 4 << 20
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from minidocker.kernel import Kernel
 from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
-from minidocker.programs.base import base_entries
+from minidocker.programs.base_tree import base_entries
 from minidocker.system import System
 
 BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if os.access(path, os.X_OK)), None)
