@@ -101,7 +101,6 @@ def kernels():
     from minidocker.real import RealKernel
 
     pair = [SimKernel(), RealKernel()]
-    pair[0].mkdir("/var/lib/docker")
     for kernel in pair:
         kernel.mount("none", "/", "", MS_REC | MS_PRIVATE)
     yield pair

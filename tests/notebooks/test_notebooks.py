@@ -24,7 +24,9 @@ def execute(path, kernel, monkeypatch):
     started = time.monotonic()
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=180, startup_timeout=180, kernel_name="python3", resources=resources
+    ).execute()
     assert time.monotonic() - started < LONGEST_S
     return notebook
 
