@@ -8,6 +8,7 @@ from minidocker.system import System
 
 #: How many arguments one command gets at most, unless -n says fewer.
 MOST = 5000
+_INT_MAX = (1 << 31) - 1
 #: What xargs's own status is when a command failed, could not be run, or was not found.
 FAILED, NOT_EXECUTABLE, NOT_FOUND = 123, 126, 127
 
@@ -19,6 +20,12 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         words = items(stdio.to_text(await stdio.read_all(k, stdio.STDIN)), options)
     except Usage as usage:
         return await refuse(k, "xargs", usage, "[-0rt] [-n N] [-I STR] [PROG ARGS]")
+    for letter in "nL":
+        number = options.get(letter, "1")
+        if not number.isdigit() or not 1 <= int(number) <= _INT_MAX:
+            outside = f"number {number} is not in 1..{_INT_MAX} range"
+            await stdio.complain(k, f"xargs: {outside if number.isdigit() else f'invalid number {number!r}'}")
+            return 1
     status = 0
     for command in commands(options.operands or ["echo"], words, options):
         if "t" in options:

@@ -39,7 +39,7 @@ class Profile:
     protected_fifos: int = 0
     """fs.protected_fifos: the same for fifos."""
     disk_bytes: int = 1 << 30
-    """Size of the root file system. Holes take space like data: sparse files are not modelled."""
+    """Size of the root file system, of which written pages take room and holes do not."""
     boot_ns: int = 1_700_000_000_000_000_000
     """The virtual time of day at which the kernel starts, in nanoseconds since 1970."""
 
