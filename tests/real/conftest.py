@@ -19,6 +19,12 @@ def need_kernel() -> None:
     rights.require("linux", "root" if os.geteuid() == 0 else "user-namespaces")
 
 
+@pytest.fixture
+def allowed():
+    """For tests that start kernels of their own."""
+    need_kernel()
+
+
 @pytest.fixture(scope="module")
 def shared():
     """One kernel for the tests of a module; nothing of it is left at the end."""

@@ -364,6 +364,7 @@ def echoes(kernel, data: bytes) -> bytes:
     return data
 
 
+@pytest.mark.usefixtures("allowed")
 class TestTheHelper:
     def test_it_is_init_of_its_own_world(self, kernel):
         assert kernel.getpid() == 1
