@@ -5,6 +5,7 @@ The config is the OCI image configuration (github.com/opencontainers/image-spec,
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,10 @@ from minidocker.errors import InvalidArchive, InvalidParameter
 
 #: Go's names of machines, as images have them, by uname's.
 GO_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "wasm32": "amd64"}
+
+#: How deep a document may nest. Go allows 10,000; WebAssembly's stack does not bear 5,000 objects.
+MAX_DEPTH: Final = 500
+_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +138,9 @@ def chain_ids(diff_ids: Sequence[Digest]) -> tuple[Digest, ...]:
 
 def json_value(document: bytes) -> Any:
     """Return a JSON document's value; InvalidArchive, in the words of Go's encoding/json, if it is none."""
+    _bound_depth(document)
     try:
-        return json.loads(document)
+        return json.loads(document.decode())
     except UnicodeDecodeError as error:
         raise InvalidArchive("invalid character in a JSON document: not UTF-8", position=error.start) from error
     except json.JSONDecodeError as error:
@@ -144,6 +150,20 @@ def json_value(document: bytes) -> Any:
         raise InvalidArchive(f"invalid character {found!r}: {error.msg}", position=error.pos) from error
     except (RecursionError, ValueError) as error:
         raise InvalidArchive(f"invalid JSON document: {error}") from error
+
+
+def _bound_depth(document: bytes) -> None:
+    """Refuse what nests deeper than MAX_DEPTH, before Python's parser recurses into it."""
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(document):
+        bracket = token.group()
+        if bracket in {b"[", b"{"}:
+            depth += 1
+        elif bracket in {b"]", b"}"}:
+            depth -= 1
+        if depth > MAX_DEPTH:
+            position = token.start()
+            raise InvalidArchive(f"invalid character {bracket.decode()!r} exceeded max depth", position=position)
 
 
 def json_object(document: bytes) -> Mapping[str, Any]:

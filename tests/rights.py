@@ -86,7 +86,6 @@ def _present(path: pathlib.Path, hint: str) -> Callable[[], str | None]:
 
 
 PROBES: dict[str, Callable[[], str | None]] = {
-    "deep-stack": lambda: "WebAssembly's stack is JavaScript's" if sys.platform == "emscripten" else None,
     "linux": _linux,
     "root": _root,
     "user-namespaces": _user_namespaces,

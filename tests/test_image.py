@@ -76,7 +76,10 @@ def test_a_layers_command_skips_the_steps_that_made_none() -> None:
         (b"[]", "json: cannot unmarshal array into Go value of type object"),
         (b"nonsense", "invalid character 'n'"),
         (b"\xff\xfe\xfd", "invalid"),
-        pytest.param(b"[" * 100_000, "invalid JSON document", marks=pytest.mark.needs("deep-stack")),
+        (b"[" * 100_000, "invalid character '[' exceeded max depth"),
+        (b'{"os":' * 501 + b"1" + b"}" * 501, "invalid character '{' exceeded max depth"),
+        (b"[" * 500 + b"]" * 500, "json: cannot unmarshal array into Go value of type object"),
+        (b'{"os": "' + b"[" * 1_000, "unexpected end of JSON input"),
         (b'{"os": 1}', "json: cannot unmarshal number into Go struct field os"),
         (b'{"config": {"Cmd": "sh"}}', "json: cannot unmarshal string into Go struct field Cmd"),
         (b'{"config": {"Env": [1]}}', "json: cannot unmarshal number into Go struct field Env of type string"),
@@ -88,6 +91,10 @@ def test_wrong_documents(data: bytes, message: str) -> None:
     with pytest.raises(InvalidArchive) as caught:
         Image.from_document(data)
     assert message in caught.value.message
+
+
+def test_brackets_in_strings_do_not_nest() -> None:
+    assert Image.from_document(document(os=r'"\[' * 1_000)).os == r'"\[' * 1_000
 
 
 JSON = st.recursive(
