@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from minidocker import errors
 from minidocker.archive import ArchivedImage, read_archive
+from minidocker.container import OVERLAY_ROOT
 from minidocker.digest import Digest
 from minidocker.errors import Conflict, EngineError, InvalidReference, NoSuchImage
 from minidocker.image import Image
@@ -17,8 +18,6 @@ from minidocker.kernel import Files, Kernel
 from minidocker.layer import unpack_job
 from minidocker.reference import Reference
 from minidocker.tree import make_directories, remove_tree
-
-OVERLAY: Final = "/var/lib/docker/overlay2"
 
 #: A trace carries at most so many of a layer's entries, and those that it touches.
 ENTRIES_MAX: Final = 2000
@@ -290,7 +289,7 @@ def _overlay2_data(lowers: Sequence[str]) -> dict[str, str]:
 
 def layer_directory(chain_id: Digest) -> str:
     """Return where a layer lies on the kernel's disk."""
-    return f"{OVERLAY}/{chain_id.hex}"
+    return f"{OVERLAY_ROOT}/{chain_id.hex}"
 
 
 def summary_name(summary: ImageSummary) -> str:

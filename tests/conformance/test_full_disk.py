@@ -4,8 +4,8 @@ import pytest
 import rights
 
 from minidocker.base_image import image_archive, layer_tar
+from minidocker.container import OVERLAY_ROOT
 from minidocker.hosts import open_host
-from minidocker.image_store import OVERLAY
 from minidocker.linux import S_IFDIR, S_IFREG
 from minidocker.programs.base_tree import base_entries
 
@@ -27,12 +27,12 @@ def big_image(size):
 
 
 def test_an_image_that_does_not_fit(host):
-    before = sorted(host.kernel.listdir(OVERLAY))
+    before = sorted(host.kernel.listdir(OVERLAY_ROOT))
     host.client = type(host.client)(host.engine, lambda _: big_image(2 * SIZE))
     outcome = host.docker("load -i big.tar")
     assert outcome.exit_code == 1
     assert "no space left on device" in outcome.stderr
-    assert sorted(host.kernel.listdir(OVERLAY)) == before
+    assert sorted(host.kernel.listdir(OVERLAY_ROOT)) == before
     assert host.docker("run --rm lab true").exit_code == 0
 
 
