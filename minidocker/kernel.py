@@ -13,7 +13,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Event", "Files", "Inner", "Kernel", "Listener", "Mounts", "Port", "Stat", "SyscallEvent", "Tasks"]
+from minidocker.netlink import Address, Link, Neighbour, Route
+from minidocker.port import Event, Inner, Listener, Port, SyscallEvent
+
+__all__ = [
+    "Capabilities", "Event", "Files", "Inner", "Ipc", "Kernel", "Links", "Listener", "Memory", "Mounts", "Port",
+    "Sockets", "Stat", "SyscallEvent", "Tasks",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,62 +56,12 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inner:
-    """Something the kernel did inside a call: ``copy_up``, ``whiteout`` or ``opaque``.
+class Capabilities:
+    """A task's capability sets, as bit masks: ``1 << CAPABILITIES["CAP_KILL"]`` (capabilities(7))."""
 
-    ``path`` is as seen in the merged tree, ``size`` the bytes copied. ``observed`` is true when it was not told by the
-    kernel but concluded from the upper directory before and after the call (the real kernel tells nobody).
-    """
-
-    name: str
-    path: str
-    size: int = 0
-    observed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyscallEvent:
-    """One finished system call, as a listener gets it.
-
-    ``task`` is the caller's line of descent: ``"0"`` is the host's side, ``"0.1"`` its first child, ``"0.1.2"`` that
-    one's second. ``actor`` is the program's name (``"daemon"``, ``"init"``, ``"sh"``). Either ``error`` is None or
-    ``result`` is. ``kwargs`` of an execve has ``unseen`` if the program runs as itself, so that none of its calls
-    will be told. ``uppers`` maps the name of an observed upper directory to the entries that the call changed there:
-    path → entry as JSON (see ``docs/trace.md``), or None where the entry is gone.
-    """
-
-    task: str
-    actor: str
-    name: str
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any = None
-    error: OSError | None = None
-    inner: tuple[Inner, ...] = ()
-    uppers: Mapping[str, Mapping[str, dict[str, Any] | None]]
-
-
-class Listener(Protocol):
-    """Who is told of each call. What it raises is kept for :attr:`Kernel.listener_error` and never breaks the call."""
-
-    def __call__(self, event: SyscallEvent, /) -> None:
-        """Take one finished call."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """News for the host's side: ``"readable"`` (fd has data or its end) or ``"exited"`` (pid can be waited for)."""
-
-    kind: str
-    fd: int = -1
-    pid: int = 0
-
-
-class Port(Protocol):
-    """The one place that every call passes."""
-
-    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Perform the named system call for the calling task and return its result, or raise OSError."""
+    effective: int
+    permitted: int
+    inheritable: int
 
 
 class Files(Port, Protocol):
@@ -343,6 +299,26 @@ class Credentials(Port, Protocol):
         """Return the effective group id (getegid(2))."""
         return self.syscall("getegid")
 
+    def capget(self, pid: int = 0) -> Capabilities:
+        """Return the capability sets of a task, 0 the caller (capget(2))."""
+        return self.syscall("capget", pid)
+
+    def capset(self, effective: int, permitted: int, inheritable: int) -> None:
+        """Set the caller's capability sets, as bit masks (capset(2)); EPERM for what it is not permitted."""
+        return self.syscall("capset", effective, permitted, inheritable)
+
+    def prctl(self, option: int, arg2: int = 0, arg3: int = 0, arg4: int = 0, arg5: int = 0) -> int:
+        """Change how the kernel treats the caller (prctl(2)): bounding and ambient set, no_new_privs …"""
+        return self.syscall("prctl", option, arg2, arg3, arg4, arg5)
+
+    def seccomp(self, operation: int, flags: int, policy: Mapping[str, Any]) -> None:
+        """Filter the calls of the caller and its children from now on (seccomp(2)).
+
+        ``policy`` is Docker's JSON (``defaultAction``, ``syscalls``); a kernel makes its own kind of filter of it.
+        ENOSYS where it cannot; EACCES without CAP_SYS_ADMIN or no_new_privs.
+        """
+        return self.syscall("seccomp", operation, flags, policy)
+
 
 class Tasks(Port, Protocol):
     """Tasks and the namespaces they live in."""
@@ -391,6 +367,22 @@ class Tasks(Port, Protocol):
         """Return the caller's id in its own PID namespace (getpid(2))."""
         return self.syscall("getpid")
 
+    def pidfd_open(self, pid: int, flags: int = 0) -> int:
+        """Return a descriptor of a task, for setns into several of its namespaces at once (pidfd_open(2))."""
+        return self.syscall("pidfd_open", pid, flags)
+
+    def setdomainname(self, name: str) -> None:
+        """Set the NIS domain name of the caller's UTS namespace (setdomainname(2))."""
+        return self.syscall("setdomainname", name)
+
+    def getdomainname(self) -> str:
+        """Return the NIS domain name of the caller's UTS namespace (getdomainname(2))."""
+        return self.syscall("getdomainname")
+
+    def sched_getaffinity(self, pid: int = 0) -> list[int]:
+        """Return the processors that a task may run on, sorted (sched_getaffinity(2))."""
+        return self.syscall("sched_getaffinity", pid)
+
     def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Let tasks run and return what happened: readable watched descriptors and ended children.
 
@@ -404,7 +396,178 @@ class Tasks(Port, Protocol):
         ...
 
 
-class Kernel(Files, Mounts, Credentials, Tasks, Protocol):
+class Memory(Port, Protocol):
+    """Memory: what a task maps, and who is charged for it."""
+
+    def mmap(self, length: int, flags: int = 0) -> int:
+        """Map so many bytes of private anonymous memory and return the address (mmap(2)).
+
+        With MAP_POPULATE every page is touched at once, and charged to the caller's memory cgroup: there the OOM killer
+        may end a task. Without it nothing is charged; ENOMEM where there is no room for it.
+        """
+        return self.syscall("mmap", length, flags)
+
+    def munmap(self, address: int, length: int) -> None:
+        """Give mapped memory back (munmap(2))."""
+        return self.syscall("munmap", address, length)
+
+    def process_vm_readv(self, pid: int, address: int, length: int) -> bytes:
+        """Read a task's memory, the caller's own or another's (process_vm_readv(2)); EFAULT, ESRCH, EPERM."""
+        return self.syscall("process_vm_readv", pid, address, length)
+
+    def process_vm_writev(self, pid: int, address: int, data: bytes) -> int:
+        """Write a task's memory (process_vm_writev(2))."""
+        return self.syscall("process_vm_writev", pid, address, data)
+
+
+class Ipc(Port, Protocol):
+    """System V message queues and shared memory (sysvipc(7)): each IPC namespace has its own."""
+
+    def msgget(self, key: int, flags: int = 0o600) -> int:
+        """Return the message queue of a key in the caller's IPC namespace, made with IPC_CREAT (msgget(2))."""
+        return self.syscall("msgget", key, flags)
+
+    def msgsnd(self, msqid: int, mtype: int, data: bytes, flags: int = 0) -> None:
+        """Append a message to a queue (msgsnd(2)); waits for room unless IPC_NOWAIT (EAGAIN)."""
+        return self.syscall("msgsnd", msqid, mtype, data, flags)
+
+    def msgrcv(self, msqid: int, size: int, mtype: int = 0, flags: int = 0) -> tuple[int, bytes]:
+        """Take a message, its type and its bytes, off a queue (msgrcv(2)); ENOMSG (IPC_NOWAIT), EIDRM."""
+        return self.syscall("msgrcv", msqid, size, mtype, flags)
+
+    def msgctl(self, msqid: int, command: int) -> None:
+        """Remove a queue: IPC_RMID (msgctl(2))."""
+        return self.syscall("msgctl", msqid, command)
+
+    def shmget(self, key: int, size: int, flags: int = 0o600) -> int:
+        """Return the shared memory segment of a key in the caller's IPC namespace, made with IPC_CREAT (shmget(2))."""
+        return self.syscall("shmget", key, size, flags)
+
+    def shmat(self, shmid: int, flags: int = 0) -> int:
+        """Attach a segment and return the address (shmat(2)); process_vm_readv and process_vm_writev reach it."""
+        return self.syscall("shmat", shmid, flags)
+
+    def shmdt(self, address: int) -> None:
+        """Detach a segment (shmdt(2))."""
+        return self.syscall("shmdt", address)
+
+    def shmctl(self, shmid: int, command: int) -> None:
+        """Remove a segment once nobody has it attached: IPC_RMID (shmctl(2))."""
+        return self.syscall("shmctl", shmid, command)
+
+
+class Links(Port, Protocol):
+    """Links, addresses and routes of the caller's network namespace, in rtnetlink(7)'s nouns and verbs."""
+
+    def newlink(self, name: str, kind: str, *, peer: str = "", address: str = "") -> None:
+        """Make a link of kind ``bridge``, ``veth`` (with its ``peer``) or ``dummy`` (RTM_NEWLINK); EEXIST, EPERM."""
+        return self.syscall("newlink", name, kind, peer=peer, address=address)
+
+    def setlink(
+        self,
+        name: str,
+        *,
+        up: bool | None = None,
+        master: str | None = None,
+        netns: int | None = None,
+        new_name: str = "",
+        mtu: int = 0,
+        address: str = "",
+    ) -> None:
+        """Change a link: up or down, its bridge (``master``, "" for none), name, MTU, MAC address (RTM_SETLINK).
+
+        ``netns`` is a descriptor of the network namespace that it moves to. ENODEV, EBUSY (a new name while it is up).
+        """
+        return self.syscall(
+            "setlink", name, up=up, master=master, netns=netns, new_name=new_name, mtu=mtu, address=address
+        )
+
+    def dellink(self, name: str) -> None:
+        """Remove a link; of a veth both ends go (RTM_DELLINK)."""
+        return self.syscall("dellink", name)
+
+    def getlink(self) -> list[Link]:
+        """Return the links of the caller's network namespace, by index (RTM_GETLINK)."""
+        return self.syscall("getlink")
+
+    def newaddr(self, link: str, address: str) -> None:
+        """Give a link an address such as ``172.17.0.2/16``, and its network's route (RTM_NEWADDR); EEXIST, ENODEV."""
+        return self.syscall("newaddr", link, address)
+
+    def deladdr(self, link: str, address: str) -> None:
+        """Take an address away (RTM_DELADDR); EADDRNOTAVAIL."""
+        return self.syscall("deladdr", link, address)
+
+    def getaddr(self) -> list[Address]:
+        """Return the addresses of the caller's network namespace (RTM_GETADDR)."""
+        return self.syscall("getaddr")
+
+    def newroute(self, destination: str, *, gateway: str = "", link: str = "") -> None:
+        """Add a route to ``10.0.0.0/8`` or ``default`` (RTM_NEWROUTE); ENETUNREACH: no link leads to the gateway."""
+        return self.syscall("newroute", destination, gateway=gateway, link=link)
+
+    def delroute(self, destination: str, *, gateway: str = "", link: str = "") -> None:
+        """Remove a route (RTM_DELROUTE); ESRCH."""
+        return self.syscall("delroute", destination, gateway=gateway, link=link)
+
+    def getroute(self) -> list[Route]:
+        """Return the main table's routes in the caller's network namespace (RTM_GETROUTE)."""
+        return self.syscall("getroute")
+
+    def getneigh(self) -> list[Neighbour]:
+        """Return what ARP has learnt in the caller's network namespace (RTM_GETNEIGH)."""
+        return self.syscall("getneigh")
+
+
+class Sockets(Port, Protocol):
+    """Sockets of the internet (ip(7), tcp(7), udp(7), raw(7)). An address is ``("172.17.0.2", 80)``."""
+
+    def socket(self, family: int, type: int, protocol: int = 0) -> int:
+        """Return a new socket of the caller's network namespace (socket(2)): AF_INET; stream, datagram, raw ICMP."""
+        return self.syscall("socket", family, type, protocol)
+
+    def bind(self, fd: int, address: tuple[str, int]) -> None:
+        """Give a socket its own address and port (bind(2)); EADDRINUSE, EADDRNOTAVAIL, EACCES below port 1024."""
+        return self.syscall("bind", fd, address)
+
+    def listen(self, fd: int, backlog: int) -> None:
+        """Let a socket take connections (listen(2))."""
+        return self.syscall("listen", fd, backlog)
+
+    def accept4(self, fd: int, flags: int = 0) -> tuple[int, tuple[str, int]]:
+        """Take a connection: its descriptor and the peer's address (accept4(2))."""
+        return self.syscall("accept4", fd, flags)
+
+    def connect(self, fd: int, address: tuple[str, int]) -> None:
+        """Connect to an address (connect(2)); ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT."""
+        return self.syscall("connect", fd, address)
+
+    def sendto(self, fd: int, data: bytes, address: tuple[str, int] | None = None) -> int:
+        """Send a datagram, or bytes of a stream (sendto(2))."""
+        return self.syscall("sendto", fd, data, address)
+
+    def recvfrom(self, fd: int, n: int) -> tuple[bytes, tuple[str, int] | None]:
+        """Receive a datagram and its sender's address, or bytes of a stream (recvfrom(2)); EAGAIN after SO_RCVTIMEO."""
+        return self.syscall("recvfrom", fd, n)
+
+    def shutdown(self, fd: int, how: int) -> None:
+        """Close one direction of a connection, or both (shutdown(2))."""
+        return self.syscall("shutdown", fd, how)
+
+    def getsockname(self, fd: int) -> tuple[str, int]:
+        """Return a socket's own address (getsockname(2))."""
+        return self.syscall("getsockname", fd)
+
+    def getpeername(self, fd: int) -> tuple[str, int]:
+        """Return the address at the other end (getpeername(2)); ENOTCONN."""
+        return self.syscall("getpeername", fd)
+
+    def setsockopt(self, fd: int, level: int, option: int, value: int) -> None:
+        """Set an option (socket(7)): SO_REUSEADDR, SO_RCVTIMEO (the value in milliseconds)."""
+        return self.syscall("setsockopt", fd, level, option, value)
+
+
+class Kernel(Files, Mounts, Credentials, Tasks, Memory, Ipc, Links, Sockets, Protocol):
     """A whole Linux, seen from the host's side by root (or by whoever runs the lab, rootless)."""
 
     listener: Listener | None

@@ -84,6 +84,63 @@ CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWPID: Final = 0x20000000
 CLONE_NEWNET: Final = 0x40000000
 
+# See capabilities(7): the numbers of the capabilities.
+CAPABILITIES: Final = {
+    "CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_FOWNER": 3, "CAP_FSETID": 4, "CAP_KILL": 5,
+    "CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SETPCAP": 8, "CAP_LINUX_IMMUTABLE": 9, "CAP_NET_BIND_SERVICE": 10,
+    "CAP_NET_BROADCAST": 11, "CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_IPC_LOCK": 14, "CAP_IPC_OWNER": 15,
+    "CAP_SYS_MODULE": 16, "CAP_SYS_RAWIO": 17, "CAP_SYS_CHROOT": 18, "CAP_SYS_PTRACE": 19, "CAP_SYS_PACCT": 20,
+    "CAP_SYS_ADMIN": 21, "CAP_SYS_BOOT": 22, "CAP_SYS_NICE": 23, "CAP_SYS_RESOURCE": 24, "CAP_SYS_TIME": 25,
+    "CAP_SYS_TTY_CONFIG": 26, "CAP_MKNOD": 27, "CAP_LEASE": 28, "CAP_AUDIT_WRITE": 29, "CAP_AUDIT_CONTROL": 30,
+    "CAP_SETFCAP": 31, "CAP_MAC_OVERRIDE": 32, "CAP_MAC_ADMIN": 33, "CAP_SYSLOG": 34, "CAP_WAKE_ALARM": 35,
+    "CAP_BLOCK_SUSPEND": 36, "CAP_AUDIT_READ": 37, "CAP_PERFMON": 38, "CAP_BPF": 39, "CAP_CHECKPOINT_RESTORE": 40,
+}  # fmt: skip
+ALL_CAPABILITIES: Final = (1 << len(CAPABILITIES)) - 1
+
+# See prctl(2), seccomp(2).
+PR_SET_DUMPABLE: Final = 4
+PR_SET_KEEPCAPS: Final = 8
+PR_CAPBSET_READ: Final = 23
+PR_CAPBSET_DROP: Final = 24
+PR_SET_NO_NEW_PRIVS: Final = 38
+PR_GET_NO_NEW_PRIVS: Final = 39
+PR_CAP_AMBIENT: Final = 47
+PR_CAP_AMBIENT_RAISE: Final = 2
+PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
+SECCOMP_SET_MODE_FILTER: Final = 1
+
+# See msgget(2), shmget(2), msgrcv(2), shmat(2).
+IPC_PRIVATE: Final = 0
+IPC_CREAT: Final = 0o1000
+IPC_EXCL: Final = 0o2000
+IPC_NOWAIT: Final = 0o4000
+IPC_RMID: Final = 0
+MSG_NOERROR: Final = 0o10000
+SHM_RDONLY: Final = 0o10000
+
+# See mmap(2).
+MAP_PRIVATE: Final = 2
+MAP_ANONYMOUS: Final = 0x20
+MAP_POPULATE: Final = 0x8000
+
+# See socket(2), ip(7), packet(7), socket(7).
+AF_UNIX: Final = 1
+AF_INET: Final = 2
+SOCK_STREAM: Final = 1
+SOCK_DGRAM: Final = 2
+SOCK_RAW: Final = 3
+SOCK_NONBLOCK: Final = O_NONBLOCK
+SOCK_CLOEXEC: Final = O_CLOEXEC
+IPPROTO_ICMP: Final = 1
+IPPROTO_TCP: Final = 6
+IPPROTO_UDP: Final = 17
+SOL_SOCKET: Final = 1
+SO_REUSEADDR: Final = 2
+SO_RCVTIMEO: Final = 20
+SHUT_RD: Final = 0
+SHUT_WR: Final = 1
+SHUT_RDWR: Final = 2
+
 # See wait4(2).
 WNOHANG: Final = 1
 WUNTRACED: Final = 2
@@ -158,6 +215,30 @@ STRERROR: Final = {
     "ENODATA": "No data available",
     "EOVERFLOW": "Value too large for defined data type",
     "EOPNOTSUPP": "Operation not supported",
+    "ENOMSG": "No message of desired type",
+    "EIDRM": "Identifier removed",
+    "EUSERS": "Too many users",
+    "ENOTSOCK": "Socket operation on non-socket",
+    "EDESTADDRREQ": "Destination address required",
+    "EMSGSIZE": "Message too long",
+    "EPROTOTYPE": "Protocol wrong type for socket",
+    "EPROTONOSUPPORT": "Protocol not supported",
+    "ESOCKTNOSUPPORT": "Socket type not supported",
+    "EAFNOSUPPORT": "Address family not supported by protocol",
+    "EADDRINUSE": "Address already in use",
+    "EADDRNOTAVAIL": "Cannot assign requested address",
+    "ENETDOWN": "Network is down",
+    "ENETUNREACH": "Network is unreachable",
+    "ECONNABORTED": "Software caused connection abort",
+    "ECONNRESET": "Connection reset by peer",
+    "ENOBUFS": "No buffer space available",
+    "EISCONN": "Transport endpoint is already connected",
+    "ENOTCONN": "Transport endpoint is not connected",
+    "ETIMEDOUT": "Connection timed out",
+    "ECONNREFUSED": "Connection refused",
+    "EHOSTUNREACH": "No route to host",
+    "EALREADY": "Operation already in progress",
+    "EINPROGRESS": "Operation now in progress",
     "ESTALE": "Stale file handle",
     "EDQUOT": "Disk quota exceeded",
 }

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, 
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from minidocker.kernel import Stat
+from minidocker.kernel import Capabilities, Stat
+from minidocker.netlink import Address, Link, Neighbour, Route
 
 #: What :meth:`System.signal` takes: SIG_DFL, SIG_IGN, or a plain function of the signal's number.
 Handler: TypeAlias = int | Callable[[int], None]
@@ -268,6 +269,22 @@ class System:
         """Return the effective group id (getegid(2))."""
         return await trap("getegid")
 
+    async def capget(self, pid: int = 0) -> Capabilities:
+        """Return the capability sets of a task, 0 the caller (capget(2))."""
+        return await trap("capget", pid)
+
+    async def capset(self, effective: int, permitted: int, inheritable: int) -> None:
+        """Set the caller's capability sets, as bit masks (capset(2)); EPERM for what it is not permitted."""
+        return await trap("capset", effective, permitted, inheritable)
+
+    async def prctl(self, option: int, arg2: int = 0, arg3: int = 0, arg4: int = 0, arg5: int = 0) -> int:
+        """Change how the kernel treats the caller (prctl(2)): bounding and ambient set, no_new_privs …"""
+        return await trap("prctl", option, arg2, arg3, arg4, arg5)
+
+    async def seccomp(self, operation: int, flags: int, policy: Mapping[str, Any]) -> None:
+        """Filter the calls of the caller and its children from now on (seccomp(2))."""
+        return await trap("seccomp", operation, flags, policy)
+
     # tasks: see minidocker.kernel.Tasks
 
     async def setns(self, fd: int, nstype: int = 0) -> None:
@@ -293,6 +310,178 @@ class System:
     async def getpid(self) -> int:
         """Return the caller's id in its own PID namespace (getpid(2))."""
         return await trap("getpid")
+
+    async def pidfd_open(self, pid: int, flags: int = 0) -> int:
+        """Return a descriptor of a task, for setns into several of its namespaces at once (pidfd_open(2))."""
+        return await trap("pidfd_open", pid, flags)
+
+    async def setdomainname(self, name: str) -> None:
+        """Set the NIS domain name of the caller's UTS namespace (setdomainname(2))."""
+        return await trap("setdomainname", name)
+
+    async def getdomainname(self) -> str:
+        """Return the NIS domain name of the caller's UTS namespace (getdomainname(2))."""
+        return await trap("getdomainname")
+
+    async def sched_getaffinity(self, pid: int = 0) -> list[int]:
+        """Return the processors that a task may run on, sorted (sched_getaffinity(2))."""
+        return await trap("sched_getaffinity", pid)
+
+    # memory: see minidocker.kernel.Memory
+
+    async def mmap(self, length: int, flags: int = 0) -> int:
+        """Map so many bytes of private anonymous memory and return the address (mmap(2))."""
+        return await trap("mmap", length, flags)
+
+    async def munmap(self, address: int, length: int) -> None:
+        """Give mapped memory back (munmap(2))."""
+        return await trap("munmap", address, length)
+
+    async def process_vm_readv(self, pid: int, address: int, length: int) -> bytes:
+        """Read a task's memory, the caller's own or another's (process_vm_readv(2)); EFAULT, ESRCH, EPERM."""
+        return await trap("process_vm_readv", pid, address, length)
+
+    async def process_vm_writev(self, pid: int, address: int, data: bytes) -> int:
+        """Write a task's memory (process_vm_writev(2))."""
+        return await trap("process_vm_writev", pid, address, data)
+
+    # ipc: see minidocker.kernel.Ipc
+
+    async def msgget(self, key: int, flags: int = 0o600) -> int:
+        """Return the message queue of a key in the caller's IPC namespace, made with IPC_CREAT (msgget(2))."""
+        return await trap("msgget", key, flags)
+
+    async def msgsnd(self, msqid: int, mtype: int, data: bytes, flags: int = 0) -> None:
+        """Append a message to a queue (msgsnd(2)); waits for room unless IPC_NOWAIT (EAGAIN)."""
+        return await trap("msgsnd", msqid, mtype, data, flags)
+
+    async def msgrcv(self, msqid: int, size: int, mtype: int = 0, flags: int = 0) -> tuple[int, bytes]:
+        """Take a message, its type and its bytes, off a queue (msgrcv(2)); ENOMSG (IPC_NOWAIT), EIDRM."""
+        return await trap("msgrcv", msqid, size, mtype, flags)
+
+    async def msgctl(self, msqid: int, command: int) -> None:
+        """Remove a queue: IPC_RMID (msgctl(2))."""
+        return await trap("msgctl", msqid, command)
+
+    async def shmget(self, key: int, size: int, flags: int = 0o600) -> int:
+        """Return the shared memory segment of a key in the caller's IPC namespace, made with IPC_CREAT (shmget(2))."""
+        return await trap("shmget", key, size, flags)
+
+    async def shmat(self, shmid: int, flags: int = 0) -> int:
+        """Attach a segment and return the address (shmat(2)); process_vm_readv and process_vm_writev reach it."""
+        return await trap("shmat", shmid, flags)
+
+    async def shmdt(self, address: int) -> None:
+        """Detach a segment (shmdt(2))."""
+        return await trap("shmdt", address)
+
+    async def shmctl(self, shmid: int, command: int) -> None:
+        """Remove a segment once nobody has it attached: IPC_RMID (shmctl(2))."""
+        return await trap("shmctl", shmid, command)
+
+    # links: see minidocker.kernel.Links
+
+    async def newlink(self, name: str, kind: str, *, peer: str = "", address: str = "") -> None:
+        """Make a link of kind ``bridge``, ``veth`` (with its ``peer``) or ``dummy`` (RTM_NEWLINK); EEXIST, EPERM."""
+        return await trap("newlink", name, kind, peer=peer, address=address)
+
+    async def setlink(
+        self,
+        name: str,
+        *,
+        up: bool | None = None,
+        master: str | None = None,
+        netns: int | None = None,
+        new_name: str = "",
+        mtu: int = 0,
+        address: str = "",
+    ) -> None:
+        """Change a link: up or down, bridge, name, MTU, MAC address, network namespace (RTM_SETLINK)."""
+        return await trap(
+            "setlink", name, up=up, master=master, netns=netns, new_name=new_name, mtu=mtu, address=address
+        )
+
+    async def dellink(self, name: str) -> None:
+        """Remove a link; of a veth both ends go (RTM_DELLINK)."""
+        return await trap("dellink", name)
+
+    async def getlink(self) -> list[Link]:
+        """Return the links of the caller's network namespace, by index (RTM_GETLINK)."""
+        return await trap("getlink")
+
+    async def newaddr(self, link: str, address: str) -> None:
+        """Give a link an address such as ``172.17.0.2/16``, and its network's route (RTM_NEWADDR); EEXIST, ENODEV."""
+        return await trap("newaddr", link, address)
+
+    async def deladdr(self, link: str, address: str) -> None:
+        """Take an address away (RTM_DELADDR); EADDRNOTAVAIL."""
+        return await trap("deladdr", link, address)
+
+    async def getaddr(self) -> list[Address]:
+        """Return the addresses of the caller's network namespace (RTM_GETADDR)."""
+        return await trap("getaddr")
+
+    async def newroute(self, destination: str, *, gateway: str = "", link: str = "") -> None:
+        """Add a route to ``10.0.0.0/8`` or ``default`` (RTM_NEWROUTE); ENETUNREACH: no link leads to the gateway."""
+        return await trap("newroute", destination, gateway=gateway, link=link)
+
+    async def delroute(self, destination: str, *, gateway: str = "", link: str = "") -> None:
+        """Remove a route (RTM_DELROUTE); ESRCH."""
+        return await trap("delroute", destination, gateway=gateway, link=link)
+
+    async def getroute(self) -> list[Route]:
+        """Return the main table's routes in the caller's network namespace (RTM_GETROUTE)."""
+        return await trap("getroute")
+
+    async def getneigh(self) -> list[Neighbour]:
+        """Return what ARP has learnt in the caller's network namespace (RTM_GETNEIGH)."""
+        return await trap("getneigh")
+
+    # sockets: see minidocker.kernel.Sockets
+
+    async def socket(self, family: int, type: int, protocol: int = 0) -> int:
+        """Return a new socket of the caller's network namespace (socket(2)): AF_INET; stream, datagram, raw ICMP."""
+        return await trap("socket", family, type, protocol)
+
+    async def bind(self, fd: int, address: tuple[str, int]) -> None:
+        """Give a socket its own address and port (bind(2)); EADDRINUSE, EADDRNOTAVAIL, EACCES below port 1024."""
+        return await trap("bind", fd, address)
+
+    async def listen(self, fd: int, backlog: int) -> None:
+        """Let a socket take connections (listen(2))."""
+        return await trap("listen", fd, backlog)
+
+    async def accept4(self, fd: int, flags: int = 0) -> tuple[int, tuple[str, int]]:
+        """Take a connection: its descriptor and the peer's address (accept4(2))."""
+        return await trap("accept4", fd, flags)
+
+    async def connect(self, fd: int, address: tuple[str, int]) -> None:
+        """Connect to an address (connect(2)); ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT."""
+        return await trap("connect", fd, address)
+
+    async def sendto(self, fd: int, data: bytes, address: tuple[str, int] | None = None) -> int:
+        """Send a datagram, or bytes of a stream (sendto(2))."""
+        return await trap("sendto", fd, data, address)
+
+    async def recvfrom(self, fd: int, n: int) -> tuple[bytes, tuple[str, int] | None]:
+        """Receive a datagram and its sender's address, or bytes of a stream (recvfrom(2)); EAGAIN after SO_RCVTIMEO."""
+        return await trap("recvfrom", fd, n)
+
+    async def shutdown(self, fd: int, how: int) -> None:
+        """Close one direction of a connection, or both (shutdown(2))."""
+        return await trap("shutdown", fd, how)
+
+    async def getsockname(self, fd: int) -> tuple[str, int]:
+        """Return a socket's own address (getsockname(2))."""
+        return await trap("getsockname", fd)
+
+    async def getpeername(self, fd: int) -> tuple[str, int]:
+        """Return the address at the other end (getpeername(2)); ENOTCONN."""
+        return await trap("getpeername", fd)
+
+    async def setsockopt(self, fd: int, level: int, option: int, value: int) -> None:
+        """Set an option (socket(7)): SO_REUSEADDR, SO_RCVTIMEO (the value in milliseconds)."""
+        return await trap("setsockopt", fd, level, option, value)
 
     # only tasks can do these
 
