@@ -490,9 +490,12 @@ class Links(Port, Protocol):
         """Return the links of the caller's network namespace, by index (RTM_GETLINK)."""
         return self.syscall("getlink")
 
-    def newaddr(self, link: str, address: str) -> None:
-        """Give a link an address such as ``172.17.0.2/16``, and its network's route (RTM_NEWADDR); EEXIST, ENODEV."""
-        return self.syscall("newaddr", link, address)
+    def newaddr(self, link: str, address: str, *, broadcast: str = "") -> None:
+        """Give a link an address such as ``172.17.0.2/16``, and its network's route (RTM_NEWADDR); EEXIST, ENODEV.
+
+        ``broadcast`` is told with it (IFA_BROADCAST); Docker says ``172.17.255.255``, ip(8) by itself nothing.
+        """
+        return self.syscall("newaddr", link, address, broadcast=broadcast)
 
     def deladdr(self, link: str, address: str) -> None:
         """Take an address away (RTM_DELADDR); EADDRNOTAVAIL."""

@@ -409,9 +409,9 @@ class System:
         """Return the links of the caller's network namespace, by index (RTM_GETLINK)."""
         return await trap("getlink")
 
-    async def newaddr(self, link: str, address: str) -> None:
+    async def newaddr(self, link: str, address: str, *, broadcast: str = "") -> None:
         """Give a link an address such as ``172.17.0.2/16``, and its network's route (RTM_NEWADDR); EEXIST, ENODEV."""
-        return await trap("newaddr", link, address)
+        return await trap("newaddr", link, address, broadcast=broadcast)
 
     async def deladdr(self, link: str, address: str) -> None:
         """Take an address away (RTM_DELADDR); EADDRNOTAVAIL."""
