@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from bench import subjects
 from bench.measure import MissingRightError, Row, alternate, row, within
 from minidocker import base_image
-from minidocker.engine import Engine, RunOptions
+from minidocker.create import RunOptions
+from minidocker.engine import Engine
 from minidocker.kernel import Kernel
 
 RUNS = 100

@@ -3,24 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from minidocker.host_config import HostConfig
+from minidocker.process import Process
+
 #: Where Docker's overlay2 driver keeps layers and mounts.
 OVERLAY_ROOT: Final = "/var/lib/docker/overlay2"
 
 CREATED, RUNNING, EXITED, REMOVING = "created", "running", "exited", "removing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
-    """A piece of output: which stream, the bytes, when (nanoseconds since 1970)."""
-
-    stream: str
-    data: bytes
-    time_ns: int
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
-class Container:
-    """One container. ``pid`` is the host's number of its first task, or 0; times in nanoseconds since 1970."""
+class Container(Process):
+    """One container: as a process it is its first task. Times in nanoseconds since 1970."""
 
     id: str
     name: str
@@ -35,16 +29,12 @@ class Container:
     """The lower directories, topmost first."""
     layer_ids: tuple[str, ...]
     """The chain IDs of the layers in them."""
+    host_config: HostConfig = field(default_factory=HostConfig)
     status: str = CREATED
-    exit_code: int = 0
-    pid: int = 0
     auto_remove: bool = False
     created_ns: int = 0
     started_ns: int = 0
     finished_ns: int = 0
-    log: list[LogLine] = field(default_factory=list)
-    open_streams: dict[int, str] = field(default_factory=dict)
-    """The host's ends of its pipes: descriptor → ``stdout``, ``stderr`` or ``error``."""
 
     @property
     def directory(self) -> str:
@@ -63,12 +53,8 @@ class Container:
 
     @property
     def hostname(self) -> str:
-        """The host name it gets: the first twelve digits of its id."""
-        return self.id[:12]
-
-    def output(self, stream: str) -> bytes:
-        """Return all that it wrote to ``stdout`` or ``stderr``."""
-        return b"".join(line.data for line in self.log if line.stream == stream)
+        """The host name it gets: what it was told, or the first twelve digits of its id."""
+        return self.host_config.hostname or self.id[:12]
 
     def to_state(self) -> dict[str, Any]:
         """Return its row of the state model (``docs/trace.md``)."""

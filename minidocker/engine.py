@@ -5,22 +5,21 @@ notices their end. ``docker run`` is :meth:`Engine.run`: create, start, wait, an
 """
 
 import errno
-import json
-import posixpath
-import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from minidocker import diff, linux, names, runtime
-from minidocker.container import EXITED, OVERLAY_ROOT, REMOVING, RUNNING, Container, LogLine
-from minidocker.errors import Conflict, InvalidParameter, NameConflict, NoSuchContainer, StartError
+from minidocker import diff, linux, names, runtime, start
+from minidocker.container import EXITED, OVERLAY_ROOT, REMOVING, RUNNING, Container
+from minidocker.create import RunOptions, argv_of, check_name, environ_of, working_dir
+from minidocker.errors import Conflict, NameConflict, NoSuchContainer
 from minidocker.image import GO_ARCHITECTURES, Image
 from minidocker.image_store import ImageStore
 from minidocker.kernel import Event, Files, Kernel
-from minidocker.linux import O_CLOEXEC, O_RDONLY, WNOHANG
+from minidocker.linux import WNOHANG
 from minidocker.monitor import Monitor, Null
+from minidocker.process import Process
+from minidocker.streams import Streams
 from minidocker.tree import make_directories, remove_tree
 
 #: What is mounted between an image's layers and the writable one: mount points that an image need not have.
@@ -42,28 +41,6 @@ INIT_TRACE_LAYER: Final = {
     },
     "complete": True,
 }
-
-DEFAULT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-#: What a container may be called (moby, daemon/names).
-_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-
-_READ_SIZE: Final = 1 << 16
-
-#: The exit code that says: not the program, the request was wrong.
-_REQUEST: Final = 125
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What ``docker run`` and ``docker create`` are told besides image and command."""
-
-    name: str = ""
-    env: tuple[str, ...] = ()
-    workdir: str = ""
-    entrypoint: str | None = None
-    user: str = ""
-    auto_remove: bool = False
 
 
 class Engine:
@@ -91,7 +68,9 @@ class Engine:
         self.monitor: Monitor = monitor or Null()
         self._ids = ids
         self._clock_ns = clock_ns
-        self._watched: dict[int, Container] = {}
+        self.streams = Streams(kernel, clock_ns)
+        self._processes: dict[int, Process] = {}
+        """What runs, by the host's pid of its first task."""
         kernel.job(make_init_layer, INIT_LAYER)
 
     def create(self, image_name: str, command: Sequence[str], options: RunOptions) -> Container:
@@ -124,12 +103,11 @@ class Engine:
             ref="docker container start",
         )
         try:
-            self._clone(container)
-            self._await_start(container)
+            self._launch(container)
         except BaseException:
             self._release(container)
             raise
-        self._started(container)
+        self._running(container)
 
     def wait(self, container: Container, timeout_s: float | None = None) -> int:
         """Poll until the container has exited, and return its exit code (docker wait)."""
@@ -190,11 +168,16 @@ class Engine:
         """Let programs run, take their output, reap who ended. No events: nothing can happen."""
         events = self.kernel.poll(timeout_s)
         for event in events:
-            if event.kind == "readable" and event.fd in self._watched:
-                self._take_output(self._watched[event.fd], event.fd)
+            if event.kind == "readable":
+                self.streams.take(event.fd)
             elif event.kind == "exited":
                 self._reap(event.pid)
         return events
+
+    def started(self, process: Process, pid: int) -> None:
+        """Take note of a process's pid: its end will be noticed."""
+        process.pid = pid
+        self._processes[pid] = process
 
     # inside
 
@@ -203,24 +186,17 @@ class Engine:
         name = options.name or names.generate(new_id, taken=self.containers)
         if name in self.containers:
             raise NameConflict(name, self.containers[name].id)
-        if not _NAME.fullmatch(name):
-            raise InvalidParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
-        if options.workdir and not options.workdir.startswith("/"):
-            raise InvalidParameter(
-                f"the working directory '{options.workdir}' is invalid, it needs to be an absolute path"
-            )
-        argv = _argv(image, command, options.entrypoint)
-        if not argv:
-            raise InvalidParameter("no command specified", hint="The image has no CMD: say what to run after its name.")
+        hostname = options.host_config.hostname or new_id[:12]
         return Container(
             id=new_id,
-            name=name,
+            name=check_name(name),
             image=image_name,
             image_id=str(image.id),
-            argv=argv,
-            env=_environ(image, new_id[:12], options.env),
-            cwd=posixpath.normpath(options.workdir or image.config.working_dir or "/"),
+            argv=argv_of(image, command, options.entrypoint),
+            env=environ_of(image, hostname, options.env),
+            cwd=working_dir(image, options.workdir),
             user=options.user or image.config.user,
+            host_config=options.host_config,
             lowers=(INIT_LAYER, *self.images.lowers(image)),
             layer_ids=(INIT_ID, *self.images.layer_ids(image)),
             auto_remove=options.auto_remove,
@@ -239,10 +215,7 @@ class Engine:
         options = f"lowerdir={lower},upperdir={container.upper},workdir={work}{self._overlay_options}"
         self.kernel.mount("overlay", container.merged, "overlay", 0, options)
 
-    def _clone(self, container: Container) -> None:
-        kernel = self.kernel
-        null = kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)
-        pipes = {stream: kernel.pipe2(O_CLOEXEC) for stream in ("stdout", "stderr", "error")}
+    def _launch(self, container: Container) -> None:
         spec = runtime.Spec(
             root=container.merged,
             hostname=container.hostname,
@@ -251,65 +224,37 @@ class Engine:
             cwd=container.cwd,
             user=container.user,
         )
-        ends = {0: null, 1: pipes["stdout"][1], 2: pipes["stderr"][1], runtime.ERROR_FD: pipes["error"][1]}
-        try:
-            container.pid = kernel.clone(runtime.init, spec.to_json(), flags=runtime.NAMESPACES, fds=ends)
-        finally:
-            for fd in ends.values():
-                kernel.close(fd)
-            for stream, (fd, _) in pipes.items():
-                kernel.watch(fd)
-                container.open_streams[fd] = stream
-                self._watched[fd] = container
+        start.launch(
+            self,
+            container,
+            runtime.init,
+            spec.to_json(),
+            flags=runtime.NAMESPACES,
+            attach=lambda: self._attach(container),
+        )
 
-    def _await_start(self, container: Container) -> None:
-        """Poll until init told that it could not start, or closed its error pipe by execve."""
-        while "error" in container.open_streams.values() and self.pump(None):
-            pass
-        words = container.output("error")
-        if not words:
-            return
-        container.log = [line for line in container.log if line.stream != "error"]
-        while container.pid and self.pump(None):
-            pass
-        told = json.loads(words)
-        if told["exit_code"] == _REQUEST:
-            raise InvalidParameter(told["reason"])
-        raise StartError(told["reason"], exit_code=told["exit_code"])
+    def _attach(self, container: Container) -> None:
+        """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
+        # Ids: the maps of its user namespace.
+        # Control groups: its limits, and its pid in them.
+        # Network: its links and addresses.
 
-    def _take_output(self, container: Container, fd: int) -> None:
-        try:
-            data = self.kernel.read(fd, _READ_SIZE)
-        except BlockingIOError:
-            return
-        if data:
-            container.log.append(LogLine(stream=container.open_streams[fd], data=data, time_ns=self._clock_ns()))
-        else:
-            self._close_stream(container, fd)
-
-    def _close_stream(self, container: Container, fd: int) -> None:
-        self.kernel.close(fd)
-        del container.open_streams[fd], self._watched[fd]
+    def _detach(self, container: Container) -> None:
+        """Undo what :meth:`_attach` did; the container's tasks are gone. It may have come to nothing, or half-way."""
+        # Network: what the end of its namespace has not taken along.
+        # Control groups: its directories.
 
     def _reap(self, pid: int) -> None:
         done, status = self.kernel.wait4(pid, WNOHANG)
-        container = next((c for c in self.containers.values() if c.pid == done), None)
-        if container is None or not done:
+        process = self._processes.pop(done, None)
+        if process is None:
             return
-        for fd in list(container.open_streams):
-            while fd in container.open_streams and self._has_more(container, fd):
-                pass
-        container.pid, container.exit_code = 0, linux.exit_status(status)
-        if container.status == RUNNING:  # else it is still starting
-            self._exited(container)
+        self.streams.drain(process)
+        process.pid, process.exit_code = 0, linux.exit_status(status)
+        if isinstance(process, Container) and process.status == RUNNING:  # else it is still starting
+            self._exited(process)
 
-    def _has_more(self, container: Container, fd: int) -> bool:
-        """Take what is left in a pipe whose writers are gone; False when nothing more will come."""
-        before = len(container.log)
-        self._take_output(container, fd)
-        return len(container.log) > before
-
-    def _started(self, container: Container) -> None:
+    def _running(self, container: Container) -> None:
         container.status, container.started_ns = RUNNING, self._clock_ns()
         self.monitor.operation(
             f"{container.name} is running",
@@ -338,9 +283,9 @@ class Engine:
             self.kernel.kill(container.pid, linux.SIGKILL)
             while container.pid and self.pump(None):
                 pass
-        for fd in list(container.open_streams):
-            self._close_stream(container, fd)
+        self.streams.close_all(container)
         container.pid = 0
+        self._detach(container)
         try:
             self.kernel.umount2(container.merged, 0)
         except OSError as error:
@@ -353,23 +298,3 @@ def make_init_layer(files: Files, root: str) -> None:
     for name in ("dev", "proc", "sys"):
         make_directories(files, f"{root}/{name}")
     files.close(files.open(f"{root}/.dockerenv", linux.O_WRONLY | linux.O_CREAT, 0o755))
-
-
-def _argv(image: Image, command: Sequence[str], entrypoint: str | None) -> tuple[str, ...]:
-    """Return what runs: the entrypoint with the command behind it (docker run, ENTRYPOINT and CMD)."""
-    if entrypoint is not None:
-        return (*([entrypoint] if entrypoint else []), *command)
-    return (*image.config.entrypoint, *(command or image.config.cmd))
-
-
-def _environ(image: Image, hostname: str, given: Sequence[str]) -> tuple[str, ...]:
-    """Return the environment: the image's, HOSTNAME, and what the command gives; a later name replaces an earlier."""
-    base = list(image.config.env)
-    if not any(pair.startswith("PATH=") for pair in base):
-        base.insert(0, DEFAULT_PATH)
-    values: dict[str, str] = {}
-    for pair in (*base, f"HOSTNAME={hostname}", *given):
-        name, equals, value = pair.partition("=")
-        if equals:
-            values[name] = value
-    return tuple(f"{name}={value}" for name, value in values.items())

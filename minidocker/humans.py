@@ -23,6 +23,11 @@ def duration(seconds: float) -> str:
     return next((words for fits, words in spans if fits), f"{int(seconds / 3600 / 24 / 365)} years")
 
 
+def ago(now_ns: int, then_ns: int) -> str:
+    """Return how long something was ago, without that word; both times in nanoseconds since 1970."""
+    return duration((now_ns - then_ns) / 1e9)
+
+
 def size(count: float, digits: int = 3) -> str:
     """Return a number of bytes in decimal units with so many digits: ``1.98MB``."""
     unit = 0

@@ -38,6 +38,9 @@ NAMESPACES: Final = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS
 #: The descriptor on which init tells why it could not start; execve closes it, and that is the good news.
 ERROR_FD: Final = 3
 
+#: The descriptor on which init waits for the daemon to let it begin (:mod:`minidocker.start`).
+GATE_FD: Final = 4
+
 #: The devices of a container: name, major, minor (https://github.com/opencontainers/runtime-spec, default devices).
 DEVICES: Final = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
 
@@ -68,7 +71,12 @@ class _Refused(Exception):
 
 
 async def init(k: System, spec: Mapping[str, Any]) -> int:
-    """Make the new task a container and run its program. Exit code 1, with words on ERROR_FD, if that fails."""
+    """Make the new task a container and run its program. Exit code 1, with words on ERROR_FD, if that fails.
+
+    It begins when a byte comes through the gate; if the gate closes without one, the daemon has given up.
+    """
+    if not await k.read(GATE_FD, 1):
+        return 1
     try:
         await prepare_root(k, spec["root"])
         await enter_root(k, spec["root"])

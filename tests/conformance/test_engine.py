@@ -272,3 +272,8 @@ def test_a_listener_that_fails_breaks_nothing(shared_host):
         assert isinstance(kernel.listener_error, Broken)
     finally:
         kernel.listener, kernel.listener_error = None, None
+
+
+def test_a_given_hostname(host):
+    outcome = host.docker("run --rm -h web1 lab sh -c 'hostname; echo $HOSTNAME'")
+    assert outcome.stdout == "web1\nweb1\n"

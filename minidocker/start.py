@@ -1,0 +1,83 @@
+"""Start: a task is cloned, held at a gate while the daemon arranges what only it can, let go, and heard of.
+
+The order is runc's: ``runc create`` leaves the container's init waiting, the daemon's hooks (control groups, id maps,
+the network) run meanwhile from the host's side, and ``runc start`` lets it go on.
+"""
+
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from minidocker import runtime
+from minidocker.errors import InvalidParameter, StartError
+from minidocker.linux import O_CLOEXEC, O_RDONLY
+from minidocker.process import Process
+
+if TYPE_CHECKING:
+    from minidocker.engine import Engine
+
+#: The exit code that says: not the program, the request was wrong.
+_REQUEST: Final = 125
+
+
+def launch(
+    engine: "Engine",
+    process: Process,
+    main: Callable[..., Coroutine[Any, Any, int]],
+    spec: Mapping[str, Any],
+    *,
+    flags: int,
+    attach: Callable[[], None],
+    fds: Mapping[int, int] | None = None,
+) -> None:
+    """Start ``main(system, spec)`` as a process, behind a gate that opens after ``attach()``; return once it runs.
+
+    StartError or InvalidParameter, with what it told, if it could not. ``fds`` are more descriptors that it starts
+    with: its number → the daemon's. What has begun when this raises is the caller's to end.
+    """
+    gate = _clone(engine, process, main, spec, flags, fds or {})
+    try:
+        attach()
+        with suppress(BrokenPipeError):  # it has died; wait4 will say how
+            engine.kernel.write(gate, b"!")
+    finally:
+        engine.kernel.close(gate)
+    _await_start(engine, process)
+
+
+def _clone(
+    engine: "Engine", process: Process, main: Callable[..., Any], spec: Any, flags: int, fds: Mapping[int, int]
+) -> int:
+    """Clone the task with its pipes, and return the daemon's end of the gate."""
+    kernel = engine.kernel
+    null = kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)
+    stdout, stderr, error = engine.streams.open(process, "stdout", "stderr", "error")
+    reading, gate = kernel.pipe2(O_CLOEXEC)
+    ends = {0: null, 1: stdout, 2: stderr, runtime.ERROR_FD: error, runtime.GATE_FD: reading}
+    try:
+        engine.started(process, kernel.clone(main, spec, flags=flags, fds={**ends, **fds}))
+    except BaseException:
+        kernel.close(gate)
+        raise
+    finally:
+        for fd in ends.values():
+            kernel.close(fd)
+    engine.streams.watch(process)
+    return gate
+
+
+def _await_start(engine: "Engine", process: Process) -> None:
+    """Poll until init told that it could not start, or closed its error pipe by execve."""
+    while process.is_starting and engine.pump(None):
+        pass
+    words = process.output("error")
+    if not words:
+        return
+    process.log = [line for line in process.log if line.stream != "error"]
+    while process.pid and engine.pump(None):
+        pass
+    told = json.loads(words)
+    if told["exit_code"] == _REQUEST:
+        raise InvalidParameter(told["reason"])
+    raise StartError(told["reason"], exit_code=told["exit_code"])
