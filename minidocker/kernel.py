@@ -459,9 +459,13 @@ class Ipc(Port, Protocol):
 class Links(Port, Protocol):
     """Links, addresses and routes of the caller's network namespace, in rtnetlink(7)'s nouns and verbs."""
 
-    def newlink(self, name: str, kind: str, *, peer: str = "", address: str = "") -> None:
-        """Make a link of kind ``bridge``, ``veth`` (with its ``peer``) or ``dummy`` (RTM_NEWLINK); EEXIST, EPERM."""
-        return self.syscall("newlink", name, kind, peer=peer, address=address)
+    def newlink(self, name: str, kind: str, *, peer: str = "", netns: int | None = None, address: str = "") -> None:
+        """Make a link of kind ``bridge``, ``veth`` (with its ``peer``) or ``dummy`` (RTM_NEWLINK); EEXIST, EPERM.
+
+        ``netns`` is a descriptor of the network namespace in which the peer is made; without it it is made here, too.
+        (To move it there afterwards costs a real kernel 15 ms: it waits until nobody uses the link any more.)
+        """
+        return self.syscall("newlink", name, kind, peer=peer, netns=netns, address=address)
 
     def setlink(
         self,

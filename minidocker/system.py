@@ -381,9 +381,11 @@ class System:
 
     # links: see minidocker.kernel.Links
 
-    async def newlink(self, name: str, kind: str, *, peer: str = "", address: str = "") -> None:
+    async def newlink(
+        self, name: str, kind: str, *, peer: str = "", netns: int | None = None, address: str = ""
+    ) -> None:
         """Make a link of kind ``bridge``, ``veth`` (with its ``peer``) or ``dummy`` (RTM_NEWLINK); EEXIST, EPERM."""
-        return await trap("newlink", name, kind, peer=peer, address=address)
+        return await trap("newlink", name, kind, peer=peer, netns=netns, address=address)
 
     async def setlink(
         self,
