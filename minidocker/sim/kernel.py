@@ -26,6 +26,7 @@ from minidocker.sim import (
     signals,
     tasks,
     user_namespace,
+    uts,
     working_directory,
     xattr,
 )
@@ -36,8 +37,8 @@ from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.events import Events
 from minidocker.sim.file_handle import FileHandles
 from minidocker.sim.inode import Change
-from minidocker.sim.mount import Mount, MountNamespace, register
-from minidocker.sim.namespaces import FIRST_MNT, Namespaces
+from minidocker.sim.mount import Mount, register
+from minidocker.sim.namespaces import Namespaces
 from minidocker.sim.overlay.superblock import mount_overlay
 from minidocker.sim.path import FsContext, Location
 from minidocker.sim.profile import Profile
@@ -51,7 +52,7 @@ SystemCall = Callable[..., Any]
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
     attributes, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pipe, signals, tasks,
-    working_directory, xattr,
+    uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -107,7 +108,6 @@ class SimKernel(Kernel):
         bottom, top = Mount(rootfs, rootfs.root), Mount(disk, disk.root)
         top.attach(bottom, rootfs.root)
         _plant(disk)
-        mounts = MountNamespace(bottom, FIRST_MNT)
         root = Location(top, disk.root)
         host = Task(
             kernel=self,
@@ -118,7 +118,7 @@ class SimKernel(Kernel):
             creds=Credentials(),
             fs=FsContext(root, root),
             files=Descriptors(),
-            ns=Namespaces(mounts, self.profile.hostname),
+            ns=Namespaces(bottom, self.profile.hostname),
             signals=Signals(),
         )
         host.ns.pid.enter(host)

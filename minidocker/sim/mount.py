@@ -2,10 +2,12 @@
 
 import errno
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from minidocker.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, fail
+from minidocker.sim.namespace import Namespace
 from minidocker.sim.path import Location
+from minidocker.sim.propagation import leave
 
 if TYPE_CHECKING:
     from minidocker.sim.dentry import Dentry
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from minidocker.sim.path import FsContext
     from minidocker.sim.propagation import PeerGroup
     from minidocker.sim.task import Task
+    from minidocker.sim.user_namespace import UserNamespace
 
 #: The flags that belong to a mount and not to its file system, with their names in /proc/mounts.
 MOUNT_FLAGS: Final = {MS_RDONLY: "ro", MS_NOSUID: "nosuid", MS_NODEV: "nodev", MS_NOEXEC: "noexec"}
@@ -140,13 +143,17 @@ class Mount:
         return ["ro" if self.readonly else "rw", *flags, "relatime", *self.superblock.options()]
 
 
-class MountNamespace:
-    """One tree of mounts (mount_namespaces(7)). ``id`` is its number in /proc/PID/ns."""
+class MountNamespace(Namespace):
+    """One tree of mounts (mount_namespaces(7))."""
 
-    def __init__(self, root: Mount, number: int) -> None:
+    __slots__ = ("root",)
+
+    kind: ClassVar = "mnt"
+
+    def __init__(self, root: Mount, number: int, owner: "UserNamespace | None" = None) -> None:
         """Take a tree of mounts."""
+        super().__init__(number, owner)
         self.root = root
-        self.id = number
         for mount in root.tree():
             mount.namespace = self
 
@@ -161,6 +168,11 @@ class MountNamespace:
     def move_in(self, fs: "FsContext") -> None:
         """Put a task's root and working directory at this namespace's root (setns(2))."""
         fs.root = fs.cwd = self.root.cross(self.root.root)
+
+    def end(self) -> None:
+        """Let the mounts leave their peers (put_mnt_ns)."""
+        for mount in self.root.tree():
+            leave(mount)
 
     def mounts(self) -> list[Mount]:
         """Return all mounts in the order in which they were made, the root first."""

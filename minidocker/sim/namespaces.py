@@ -1,12 +1,11 @@
-"""Namespaces: which mounts, process ids and host name a task sees (namespaces(7)).
+"""Namespaces: what a task sees of mounts, process ids, names, queues, links and control groups (namespaces(7)).
 
-Three kinds are modelled: MNT, PID and UTS. A PID namespace lies inside another, and a task has a number in its own and
-in each one around it (pid_namespaces(7)). What names namespaces in ``/proc/PID/ns`` are inode numbers, as Linux's.
+Here is what they have in common: the set of one task (Linux's struct nsproxy), and the calls that change it. What a
+kind isolates is told in its own file.
 """
 
 import errno
-from itertools import count
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from minidocker.linux import (
     CLONE_NEWCGROUP,
@@ -20,132 +19,82 @@ from minidocker.linux import (
     fail,
     strerror,
 )
+from minidocker.sim.mount import MountNamespace
+from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
 from minidocker.sim.open_file import OpenFile
-from minidocker.sim.propagation import leave
+from minidocker.sim.pid_namespace import PidNamespace
+from minidocker.sim.uts import UtsNamespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from minidocker.kernel import Stat
-    from minidocker.sim.mount import MountNamespace
+    from minidocker.sim.mount import Mount
     from minidocker.sim.path import FsContext
     from minidocker.sim.task import Task
+    from minidocker.sim.user_namespace import UserNamespace
 
 #: The kinds that are modelled, by their names in ``/proc/PID/ns``.
-KINDS: Final = {"mnt": CLONE_NEWNS, "pid": CLONE_NEWPID, "uts": CLONE_NEWUTS}
-MODELLED: Final = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS
-NOT_MODELLED: Final = {
-    CLONE_NEWTIME: "CLONE_NEWTIME",
-    CLONE_NEWCGROUP: "CLONE_NEWCGROUP",
-    CLONE_NEWIPC: "CLONE_NEWIPC",
-    CLONE_NEWUSER: "CLONE_NEWUSER",
-    CLONE_NEWNET: "CLONE_NEWNET",
-}
-PID_MAX: Final = 32768
-#: The inode numbers of the namespaces that a Linux starts with, and of the first one made later.
-FIRST_PID, FIRST_UTS, FIRST_MNT, FIRST_MADE = 4026531836, 4026531838, 4026531841, 4026532192
+KINDS: Final = {
+    "mnt": CLONE_NEWNS, "pid": CLONE_NEWPID, "uts": CLONE_NEWUTS, "ipc": CLONE_NEWIPC, "net": CLONE_NEWNET,
+    "cgroup": CLONE_NEWCGROUP,
+}  # fmt: skip
+MODELLED: Final = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP
+NOT_MODELLED: Final = {CLONE_NEWTIME: "CLONE_NEWTIME", CLONE_NEWUSER: "CLONE_NEWUSER"}
+#: The kinds that end when nobody refers to them any more.
+COUNTED: Final = ("mnt", "uts", "ipc", "net", "cgroup")
 
 
-class UtsNamespace:
-    """A host name (uts_namespaces(7))."""
+class IpcNamespace(Namespace):
+    """System V message queues and shared memory (ipc_namespaces(7))."""
 
-    __slots__ = ("hostname", "id")
-
-    def __init__(self, number: int, hostname: str) -> None:
-        """Start with a host name; a new namespace starts with its parent's."""
-        self.id = number
-        self.hostname = hostname
+    __slots__ = ()
+    kind: ClassVar = "ipc"
 
 
-class PidNamespace:
-    """Numbers for tasks, and the first of them, init, whose end is the end of all (pid_namespaces(7))."""
+class NetNamespace(Namespace):
+    """Links, addresses, routes and sockets (network_namespaces(7)). ``end`` is called when nobody refers to it."""
 
-    __slots__ = ("_last", "_numbers", "id", "init", "level", "parent", "tasks")
-
-    def __init__(self, number: int, parent: "PidNamespace | None") -> None:
-        """Start empty; the first task that enters is pid 1, init."""
-        self.id = number
-        self.parent = parent
-        self.level: int = parent.level + 1 if parent else 0
-        self.init: Task | None = None
-        self.tasks: dict[int, Task] = {}
-        self._numbers: dict[Task, int] = {}
-        self._last = 0
-
-    def enter(self, task: "Task") -> None:
-        """Number a new task here and in each namespace around."""
-        for namespace in self.around():
-            namespace._number(task)  # noqa: SLF001  its own class
-        if self.init is None:
-            self.init = task
-
-    def leave(self, task: "Task") -> None:
-        """Forget a task that was reaped."""
-        for namespace in self.around():
-            namespace.tasks.pop(namespace._numbers.pop(task, 0), None)  # noqa: SLF001  its own class
-
-    def number(self, task: "Task") -> int:
-        """Return a task's pid as seen from here, 0 if it cannot be seen."""
-        return self._numbers.get(task, 0)
-
-    def find(self, pid: int) -> "Task | None":
-        """Return the task that has a pid here."""
-        return self.tasks.get(pid)
-
-    def around(self) -> "Iterator[PidNamespace]":
-        """Yield this namespace, the one that it lies in, and so on to the outermost."""
-        namespace: PidNamespace | None = self
-        while namespace:
-            yield namespace
-            namespace = namespace.parent
-
-    def free(self) -> None:
-        """Check that a task can be added: ENOMEM once init has ended, EAGAIN if all numbers are taken (clone(2)).
-
-        As in alloc_pid(), a clone that finds no living init has taken a number in each namespace, never used then.
-        """
-        if any(len(namespace.tasks) >= PID_MAX - 1 for namespace in self.around()):
-            fail(errno.EAGAIN)
-        if self.init is not None and not self.init.alive:
-            for namespace in self.around():
-                namespace._last = namespace._next()  # noqa: SLF001  its own class
-            fail(errno.ENOMEM)
-
-    def _number(self, task: "Task") -> None:
-        pid = self._last = self._next()
-        self.tasks[pid] = task
-        self._numbers[task] = pid
-
-    def _next(self) -> int:
-        """Return the next free number, round and round as alloc_pid() does."""
-        pid = self._last % (PID_MAX - 1) + 1
-        while pid in self.tasks:
-            pid = pid % (PID_MAX - 1) + 1
-        return pid
+    __slots__ = ()
+    kind: ClassVar = "net"
 
 
-Namespace: TypeAlias = "MountNamespace | PidNamespace | UtsNamespace"
+class CgroupNamespace(Namespace):
+    """Which control group is seen as the root (cgroup_namespaces(7))."""
+
+    __slots__ = ()
+    kind: ClassVar = "cgroup"
 
 
 class Namespaces:
     """The namespaces of one task (Linux's struct nsproxy, and the PID namespace that its children will be in)."""
 
-    __slots__ = ("_ids", "mnt", "pid", "pid_for_children", "uts")
+    __slots__ = ("_ids", "cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "uts")
 
-    def __init__(self, mnt: "MountNamespace", hostname: str = "host") -> None:
-        """Start the outermost namespaces, those of a kernel that boots."""
-        self._ids = count(FIRST_MADE)
-        self.mnt = mnt
-        self.pid = self.pid_for_children = PidNamespace(FIRST_PID, None)
-        self.uts = UtsNamespace(FIRST_UTS, hostname)
+    def __init__(self, root: "Mount", hostname: str = "host") -> None:
+        """Start the outermost namespaces, those of a kernel that boots, around a tree of mounts."""
+        self._ids = numbers()
+        self.mnt = MountNamespace(root, FIRST_NUMBERS["mnt"])
+        self.pid = self.pid_for_children = PidNamespace(FIRST_NUMBERS["pid"], None)
+        self.uts = UtsNamespace(FIRST_NUMBERS["uts"], hostname)
+        self.ipc = IpcNamespace(FIRST_NUMBERS["ipc"], None)
+        self.net = NetNamespace(FIRST_NUMBERS["net"], None)
+        self.cgroup = CgroupNamespace(FIRST_NUMBERS["cgroup"], None)
+        for kind in COUNTED:
+            self.of_kind(kind).get()
 
     def copy(self) -> "Namespaces":
-        """Return the same namespaces for a child, which lives in what was chosen for children."""
+        """Return the same namespaces once more: for a child, or to be changed and then taken all at once."""
         new = Namespaces.__new__(Namespaces)
         new._ids = self._ids  # noqa: SLF001  its own class
-        new.mnt, new.uts = self.mnt, self.uts
-        new.pid = new.pid_for_children = self.pid_for_children
+        new.mnt, new.uts, new.ipc, new.net, new.cgroup = self.mnt, self.uts, self.ipc, self.net, self.cgroup
+        new.pid, new.pid_for_children = self.pid, self.pid_for_children
+        for kind in COUNTED:
+            new.of_kind(kind).get()
         return new
+
+    def release(self) -> None:
+        """Refer to none of them any more: the task ended, or has others now."""
+        for kind in COUNTED:
+            self.of_kind(kind).put()
 
     def next_id(self) -> int:
         """Return an inode number for a new namespace."""
@@ -156,14 +105,31 @@ class Namespaces:
         namespace: Namespace = getattr(self, kind)
         return namespace
 
-    def enter_new(self, flags: int, fs: "FsContext") -> None:
+    def enter(self, namespace: Namespace) -> None:
+        """Put a namespace in the place of the one of its kind; a PID namespace is only for children."""
+        if namespace.kind == "pid":
+            assert isinstance(namespace, PidNamespace)
+            self.pid_for_children = namespace
+            return
+        old = self.of_kind(namespace.kind)
+        namespace.get()
+        setattr(self, namespace.kind, namespace)
+        old.put()
+
+    def enter_new(self, flags: int, fs: "FsContext", owner: "UserNamespace | None" = None) -> None:
         """Put new namespaces in the place of old ones. Root and working directory in fs move to the copied mounts."""
-        if flags & CLONE_NEWUTS:
-            self.uts = UtsNamespace(self.next_id(), self.uts.hostname)
         if flags & CLONE_NEWPID:
-            self.pid_for_children = PidNamespace(self.next_id(), self.pid_for_children)
+            self.enter(PidNamespace(self.next_id(), self.pid_for_children, owner))
         if flags & CLONE_NEWNS:
-            self.mnt = self.mnt.copy(fs, self.next_id())
+            self.enter(self.mnt.copy(fs, self.next_id()))
+        if flags & CLONE_NEWUTS:
+            self.enter(UtsNamespace(self.next_id(), self.uts.hostname, self.uts.domainname, owner))
+        if flags & CLONE_NEWIPC:
+            self.enter(IpcNamespace(self.next_id(), owner))
+        if flags & CLONE_NEWCGROUP:
+            self.enter(CgroupNamespace(self.next_id(), owner))
+        if flags & CLONE_NEWNET:
+            self.enter(NetNamespace(self.next_id(), owner))
 
 
 class NamespaceFile(OpenFile):
@@ -177,10 +143,15 @@ class NamespaceFile(OpenFile):
         self.kind = kind
         self.namespace = namespace
         self._stat = stat
+        namespace.get()
 
     def stat(self) -> "Stat":
         """Tell its number as the inode's: equal numbers are the same namespace."""
         return self._stat
+
+    def release(self) -> None:
+        """Let go of the namespace."""
+        self.namespace.put()
 
 
 def check_flags(task: "Task", flags: int, allowed: int = MODELLED) -> None:
@@ -211,34 +182,8 @@ def sys_setns(task: "Task", fd: int, nstype: int = 0) -> None:
     if not task.creds.privileged:
         fail(errno.EPERM)
     namespace = file.namespace
-    if isinstance(namespace, UtsNamespace):
-        task.ns.uts = namespace
-    elif isinstance(namespace, PidNamespace):
-        if task.ns.pid not in namespace.around():
-            fail(errno.EINVAL)  # only one's own or one inside
-        task.ns.pid_for_children = namespace
-    else:
-        task.ns.mnt = namespace
+    if isinstance(namespace, PidNamespace) and task.ns.pid not in namespace.around():
+        fail(errno.EINVAL)  # only one's own or one inside
+    task.ns.enter(namespace)
+    if isinstance(namespace, MountNamespace):
         namespace.move_in(task.fs)
-
-
-def sys_gethostname(task: "Task") -> str:
-    """Return the host name of the caller's UTS namespace (uname(2))."""
-    return task.ns.uts.hostname
-
-
-def sys_sethostname(task: "Task", name: str) -> None:
-    """Set the host name of the caller's UTS namespace (sethostname(2)): at most 64 bytes, by root."""
-    if not task.creds.privileged:
-        fail(errno.EPERM)
-    if len(name.encode()) > 64:  # __NEW_UTS_LEN
-        fail(errno.EINVAL)
-    task.ns.uts.hostname = name
-
-
-def release_mounts(task: "Task") -> None:
-    """Let the mounts of an ended task's namespace leave their peers, if nobody lives there any more (put_mnt_ns)."""
-    mine = task.ns.mnt
-    if mine is not task.kernel.host.ns.mnt and not any(other.ns.mnt is mine for other in task.kernel.tasks()):
-        for mount in mine.root.tree():
-            leave(mount)

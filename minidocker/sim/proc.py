@@ -13,7 +13,8 @@ from minidocker.linux import S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, SEEK_CUR, SEEK_
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import Change, Inode, SuperBlock
 from minidocker.sim.mount import register
-from minidocker.sim.namespaces import Namespace, NamespaceFile
+from minidocker.sim.namespace import Namespace
+from minidocker.sim.namespaces import NamespaceFile
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
 from minidocker.sim.pipe import Pipe, PipeEnd
@@ -24,7 +25,7 @@ from minidocker.sim.signals import may_signal
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.mount import Mount
-    from minidocker.sim.namespaces import PidNamespace
+    from minidocker.sim.pid_namespace import PidNamespace
     from minidocker.sim.task import Task
 
 #: The device number of the file system that namespaces are on.
@@ -224,7 +225,7 @@ class NamespaceDirectory(OfTask):
 
     def entries(self) -> list[str]:
         """Return the kinds that are modelled; none for a zombie."""
-        return ["mnt", "pid", "pid_for_children", "uts"] if self.subject.alive else []
+        return ["cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "uts"] if self.subject.alive else []
 
     def entry(self, name: str) -> Inode:
         """Make the link."""

@@ -10,7 +10,7 @@ from minidocker.sim.path import Location, path_of
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.mount import Mount
-    from minidocker.sim.namespaces import PidNamespace
+    from minidocker.sim.pid_namespace import PidNamespace
     from minidocker.sim.task import Task
 
 #: Clock ticks a second (sysconf(_SC_CLK_TCK)).

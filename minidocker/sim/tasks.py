@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail, strerror
 from minidocker.sim.descriptors import Descriptors
-from minidocker.sim.namespaces import check_flags, release_mounts
+from minidocker.sim.namespaces import check_flags
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
 from minidocker.system import System
 
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.namespaces import Namespaces
+    from minidocker.sim.path import FsContext
 
 SYSTEM: Final = System()
 #: What the host's side calls the tasks that it starts, until they execve.
@@ -37,10 +39,7 @@ def sys_clone(
     for fd in (fds or {}).values():
         task.files.get(fd)
     check_flags(task, flags)
-    namespaces, fs = task.ns.copy(), task.fs.copy()
-    namespaces.enter_new(flags, fs)
-    namespaces.pid = namespaces.pid_for_children
-    namespaces.pid.free()
+    namespaces, fs = _namespaces(task, flags)
     files = _descriptors(task, fds)
     kernel = task.kernel
     task.born += 1
@@ -66,6 +65,19 @@ def sys_clone(
     task.children.append(child)
     kernel.scheduler.ready(child)
     return task.ns.pid.number(child)
+
+
+def _namespaces(task: Task, flags: int) -> "tuple[Namespaces, FsContext]":
+    """Return the child's namespaces, and its root and working directory in its tree of mounts."""
+    namespaces, fs = task.ns.copy(), task.fs.copy()
+    try:
+        namespaces.enter_new(flags, fs)
+        namespaces.pid = namespaces.pid_for_children
+        namespaces.pid.free()
+    except OSError:
+        namespaces.release()
+        raise
+    return namespaces, fs
 
 
 def _descriptors(task: Task, fds: Mapping[int, int] | None) -> Descriptors:
@@ -126,7 +138,7 @@ def _stop_running(task: Task, status: int) -> None:
         close(coroutine)
     task.signals.pending.clear()
     task.files.close_all()
-    release_mounts(task)
+    task.ns.release()
 
 
 def close(coroutine: Coroutine[Any, Any, int]) -> None:
