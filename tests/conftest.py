@@ -7,20 +7,33 @@ failure: green would then say more than was tested.
 import os
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import rights
 
 REAL = ("kernel", "real")
-"""The property by which a report says that its test ran on this machine's kernel."""
+"""The property by which a report says that its test ran on a real kernel; once for each test that ran in a machine."""
+
+REAL_COUNT = Path(__file__).with_name("real_count.txt")
+"""How many tests of the real kernel a whole run in CI must at least have."""
+
+TOO_FEW = pytest.StashKey[str]()
+"""Why the whole suite fails though no test does: as root on Linux too little of it reached the real kernel."""
 
 
-UNREACHED = pytest.StashKey[bool]()
-"""Set when the whole suite ran as root on Linux and nothing reached the real kernel."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what sets the count anew."""
+    said = f"after a whole run that passes, write how many tests reached the real kernel to tests/{REAL_COUNT.name}"
+    parser.addoption("--write-real-count", action="store_true", help=said)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs on the real kernel: a test below tests/real, marked so, or a case of the real one."""
+    """Mark what runs on the real kernel: a test below tests/real, marked so, or a case of the real one.
+
+    The machine's test is the longest by far: it begins first, so that with many workers nobody waits for it at the end.
+    """
+    items.sort(key=lambda item: "machine" not in item.path.parts)
     for item in items:
         if _is_real(item):
             item.add_marker("real")
@@ -61,7 +74,7 @@ def _reports(terminalreporter) -> list[pytest.TestReport]:
 def _ran_real(terminalreporter) -> int:
     """How many tests of the real kernel ran (their call, not a skip in set-up)."""
     done = [report for report in _reports(terminalreporter) if report.when == "call" and not report.skipped]
-    return sum(REAL in map(tuple, report.user_properties) for report in done)
+    return sum(list(map(tuple, report.user_properties)).count(REAL) for report in done)
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
@@ -69,8 +82,8 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     terminalreporter.write_line(f"real kernel: {_ran_real(terminalreporter)} tests ran on this machine's kernel")
     reasons = [report.longrepr[2] for report in _reports(terminalreporter) if report.skipped and _has_reason(report)]
     wanted = Counter(reason.partition("needs ")[2].partition(":")[0] or "another reason" for reason in reasons)
-    if config.stash.get(UNREACHED, default=False):
-        terminalreporter.write_line("ERROR: this is root on Linux, and no test ran on the real kernel", red=True)
+    if too_few := config.stash.get(TOO_FEW, default=""):
+        terminalreporter.write_line(f"ERROR: {too_few}", red=True)
     for right, count in sorted(wanted.items()):
         terminalreporter.write_line(f"skipped for want of {right}: {count}")
 
@@ -80,14 +93,20 @@ def _has_reason(report: pytest.TestReport) -> bool:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a whole run by root on Linux in which nothing reached the real kernel."""
+    """Fail a whole run by root on Linux in which nothing reached the real kernel; in CI also one in which less did."""
     config = session.config
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     worker = hasattr(config, "workerinput")
     if worker or reporter is None or exitstatus != 0 or not _is_whole(config) or rights.missing("root"):
         return
-    if _ran_real(reporter) == 0:
-        config.stash[UNREACHED] = True
+    ran, least = _ran_real(reporter), int(REAL_COUNT.read_text()) if REAL_COUNT.exists() else 0
+    if config.option.write_real_count:
+        REAL_COUNT.write_text(f"{ran}\n")
+    elif ran == 0:
+        config.stash[TOO_FEW] = "this is root on Linux, and no test ran on the real kernel"
+    elif rights.CI and ran < least:
+        config.stash[TOO_FEW] = f"{ran} tests ran on the real kernel; tests/{REAL_COUNT.name} asks for {least}"
+    if TOO_FEW in config.stash:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -81,6 +81,18 @@ def _command(name: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(name) else f"{name} is not installed"
 
 
+def _qemu() -> str | None:
+    """What tests/machine makes its machine with; the kernel is Debian's, fetched by apt once."""
+    if why := _linux():
+        return why
+    if os.uname().machine != "x86_64":
+        return f"the machine is an x86_64, this is {os.uname().machine}"
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    needed = ("qemu-system-x86_64", "mke2fs", "busybox", "ldd", "apt-get", "dpkg-deb")
+    lacking = [name for name in needed if not shutil.which(name, path=path)]
+    return f"not installed: {', '.join(lacking)}" if lacking else None
+
+
 def _present(path: pathlib.Path, hint: str) -> Callable[[], str | None]:
     return lambda: None if path.exists() else hint
 
@@ -92,6 +104,7 @@ PROBES: dict[str, Callable[[], str | None]] = {
     "busybox": _command("busybox"),
     "runc": _command("runc"),
     "node": _command("node"),
+    "qemu": _qemu,
     "chromium": _chromium,
     "pyodide": _present(ROOT / "tests/pyodide/node_modules/site-packages", "run scripts/pyodide --install once"),
     "docker-archive": _present(ARCHIVE, f"{ARCHIVE.name} does not lie in ../shared/images"),

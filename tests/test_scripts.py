@@ -6,7 +6,7 @@ import sys
 import pytest
 from rights import ROOT
 
-SCRIPTS = ["check", "lab", "pyodide", "test"]
+SCRIPTS = ["check", "lab", "machine", "pyodide", "test"]
 
 
 @pytest.fixture

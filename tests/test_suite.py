@@ -77,5 +77,26 @@ def test_a_narrowed_run_need_not_reach_the_real_kernel(suite, arguments):
     assert suite("def test_it(): pass\n", *arguments).ret == 0
 
 
+@pytest.mark.parametrize(("asked", "code"), [(1, 0), (2, 1)])
+def test_ci_fails_with_fewer_tests_of_the_real_kernel_than_there_were(suite, pytester, monkeypatch, asked, code):
+    (pytester.path / "real_count.txt").write_text(f"{asked}\n")
+    assert suite(REAL).ret == 0
+    monkeypatch.setenv("MINIDOCKER_CI", "1")
+    result = suite(REAL, *TWO)
+    assert result.ret == code
+    if code:
+        result.stdout.fnmatch_lines(["ERROR: 1 tests ran on the real kernel; tests/real_count.txt asks for 2"])
+
+
+def test_the_count_is_written_when_asked_for(suite, pytester):
+    assert suite(REAL, "--write-real-count").ret == 0
+    assert (pytester.path / "real_count.txt").read_text() == "1\n"
+
+
+def test_cases_that_ran_in_a_machine_count_each(suite):
+    result = suite('def test_it(request): request.node.user_properties += [("kernel", "real")] * 3\n', *TWO)
+    result.stdout.fnmatch_lines(["real kernel: 3 tests ran on this machine's kernel"])
+
+
 def test_a_test_that_skips_on_the_real_kernel_did_not_reach_it(suite):
     assert suite('@pytest.mark.real\ndef test_it(): pytest.skip("")\n').ret == 1
