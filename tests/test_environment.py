@@ -39,7 +39,8 @@ def test_conda_pins_are_the_locks():
 def test_conda_pins_all_that_pyproject_names():
     table = project()
     wanted = names(table["project"]["dependencies"])
-    wanted |= names(table["project"]["optional-dependencies"]["lab"]) | names(table["dependency-groups"]["dev"])
+    extras = table["project"]["optional-dependencies"]
+    wanted |= names([*extras["lab"], *extras["real"]]) | names(table["dependency-groups"]["dev"])
     assert wanted == conda_pins().keys() - {"python"}
 
 

@@ -10,12 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from minidocker import arguments
-from minidocker.kernel import Credentials, Event, Files, Mounts, Stat, Tasks
-from minidocker.linux import O_CLOEXEC, fail
-from minidocker.real import overlay, syscalls
+from minidocker.kernel import Credentials, Event, Files, Links, Mounts, Sockets, Stat, Tasks
+from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, fail
+from minidocker.real import netns, overlay, syscalls
+from minidocker.real.own import OWN_FDS, checked
+from minidocker.real.sockets import SocketCalls
 
-#: The lab's own descriptors lie from here on, so that what a program opens gets 3, 4, 5 … as on the simulated kernel.
-OWN_FDS: Final = 200
+__all__ = ["OWN_FDS", "Direct", "checked", "stat_of"]
+
+#: What a lab without pyroute2 is told.
+NO_PYROUTE2: Final = "links need pyroute2, which is not installed: pip install 'minidocker[real]'"
 
 
 def stat_of(found: os.stat_result) -> Stat:
@@ -36,21 +40,14 @@ def stat_of(found: os.stat_result) -> Stat:
     )
 
 
-def checked(fd: int) -> int:
-    """Return a descriptor; EBADF if it is one of the lab's own."""
-    if fd >= OWN_FDS:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    return fd
-
-
-class Direct(Files, Mounts, Credentials, Tasks):
+class Direct(Files, Mounts, Credentials, Tasks, Links, Sockets, SocketCalls):
     """This machine's kernel, called from this very process."""
 
     def __init__(self) -> None:
         """Know no descriptor yet."""
         self.cloexec: set[int] = set()
         """Which of the descriptors below OWN_FDS an execve closes."""
-        self.calls: dict[str, Callable[..., Any]] = {**_OS_CALLS, **_FOLLOWING} | {
+        self.calls: dict[str, Callable[..., Any]] = {**_OS_CALLS, **_FOLLOWING, **_LINK_CALLS} | {
             name.removeprefix("sys_"): getattr(self, name) for name in dir(self) if name.startswith("sys_")
         }
 
@@ -163,6 +160,12 @@ class Direct(Files, Mounts, Credentials, Tasks):
         else:
             syscalls.mount(source, target, fstype, flags, data)
 
+    def sys_unshare(self, flags: int) -> None:
+        """Move into new namespaces (unshare(2))."""
+        syscalls.unshare(flags)
+        if flags & CLONE_NEWNET:
+            netns.ipv4_only()
+
     def sys_setgroups(self, groups: Sequence[int]) -> None:
         """Set the supplementary groups (setgroups(2))."""
         os.setgroups(list(groups))
@@ -173,7 +176,7 @@ _OS_NAMES: Final = (
     "mknod", "chdir", "getcwd", "umask", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid",
     "geteuid", "getgid", "getegid", "getpid", "kill",
 )  # fmt: skip
-_OTHER_NAMES: Final = ("umount2", "pivot_root", "unshare", "sethostname")
+_OTHER_NAMES: Final = ("umount2", "pivot_root", "sethostname")
 _DESCRIPTOR_NAMES: Final = ("lseek", "ftruncate", "fchmod", "fchown", "fchdir", "fsync", "setns", "isatty")
 
 
@@ -200,3 +203,29 @@ _FOLLOWING: Final[dict[str, Callable[..., Any]]] = {
     "removexattr": os.removexattr,
     "lremovexattr": lambda path, name: os.removexattr(path, name, follow_symlinks=False),
 }
+
+
+def _link_call(name: str) -> Callable[..., Any]:
+    """Return a call of :mod:`minidocker.real.links`, which is loaded when the first of them is made."""
+
+    def call(*args: Any, netns: int | None = None, **kwargs: Any) -> Any:
+        try:
+            from minidocker.real import links  # noqa: PLC0415  pyroute2 costs 10 ms, and a lab may lack it
+        except ModuleNotFoundError:
+            error = OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+            error.add_note(NO_PYROUTE2)
+            raise error from None
+        if netns is not None:
+            kwargs["netns"] = checked(netns)
+        return getattr(links, name)(*args, **kwargs)
+
+    return call
+
+
+_LINK_CALLS: Final = {
+    name: _link_call(name)
+    for name in (
+        "newlink", "setlink", "dellink", "getlink", "newaddr", "deladdr", "getaddr", "newroute", "delroute",
+        "getroute", "getneigh",
+    )
+}  # fmt: skip

@@ -1,8 +1,8 @@
 """The helper: a small process that holds the lab's mounts, tasks and descriptors, and dies with the lab.
 
-It is PID 1 of a PID namespace of its own, with mount, UTS and IPC namespaces of its own: when it ends, by whatever
-cause, the kernel kills every task and undoes every mount (pid_namespaces(7), "The namespace init process"). So nothing
-has to be cleaned up. It has one thread and one loop; the lab's requests come one at a time.
+It is PID 1 of a PID namespace of its own, with mount, network, UTS and IPC namespaces of its own: when it ends, by
+whatever cause, the kernel kills every task and undoes every mount (pid_namespaces(7), "The namespace init process"). So
+nothing has to be cleaned up. It has one thread and one loop; the lab's requests come one at a time.
 """
 
 import fcntl
@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 
 from minidocker.linux import (
     CLONE_NEWIPC,
+    CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUSER,
@@ -31,7 +32,7 @@ from minidocker.linux import (
     MS_PRIVATE,
     MS_REC,
 )
-from minidocker.real import syscalls, tasks, wire
+from minidocker.real import netns, syscalls, tasks, wire
 from minidocker.real.direct import OWN_FDS
 from minidocker.real.host import Host, own_epoll, own_fd
 from minidocker.real.steps import Channel, Steps
@@ -46,7 +47,7 @@ def main(lab: int, lifeline: int, lab_pidfd: int) -> NoReturn:
     settings = wire.receive(lab)
     sys.path[:] = settings["path"]
     gate, opener = os.pipe()
-    flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | syscalls.CLONE_PARENT
+    flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | syscalls.CLONE_PARENT
     try:
         pid = syscalls.clone(flags | (CLONE_NEWUSER if settings["rootless"] else 0))
         if pid == 0:
@@ -90,6 +91,8 @@ def set_up(settings: dict[str, Any]) -> None:
     os.mkdir(DISK + "/docker", 0o710)
     with suppress(PermissionError):  # rootless inside of another container /proc may be covered: then the host's stays
         syscalls.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    netns.ipv4_only()
+    netns.loopback_up()
     os.chdir("/")
     os.umask(0o022)
     # Nobody else may look into this process's memory, or reach the host through /proc/1/fd or its binary.
@@ -268,6 +271,8 @@ class Helper:
         pid = syscalls.clone(flags)
         if pid == 0:
             os.close(ours.detach())
+            if flags & CLONE_NEWNET:
+                netns.ipv4_only()
             calls = tasks.TaskCalls(self.host, programs=self.programs)
             self.title.set("init", [])
             task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls, self.title)

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, WNOHANG
 from minidocker.real.direct import OWN_FDS, Direct, checked
+from minidocker.real.sockets import HostSockets
 
 
 def own_fd(fd: int) -> int:
@@ -30,7 +31,7 @@ def own_epoll() -> select.epoll:
     return select.epoll.fromfd(moved)
 
 
-class Host(Direct):
+class Host(HostSockets, Direct):
     """The host's side. ``news`` is readable when a watched descriptor is, or when a child has ended."""
 
     def __init__(self) -> None:

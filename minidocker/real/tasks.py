@@ -7,21 +7,22 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from importlib import import_module
 from mmap import mmap
 from posixpath import basename
-from stat import S_ISFIFO
+from stat import S_ISFIFO, S_ISSOCK
 from typing import Any, Final, NoReturn
 
 from minidocker import programs
-from minidocker.linux import PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
-from minidocker.real import execve, syscalls, wire
+from minidocker.linux import CLONE_NEWNET, PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
+from minidocker.real import execve, netns, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.host import own_fd
 from minidocker.real.signals import Handler, Signals, interrupted
+from minidocker.real.sockets import TaskSockets
 from minidocker.real.title import Title
 from minidocker.system import Main, System, Trap
 
@@ -33,6 +34,8 @@ TASK_COMM_LEN: Final = 15
 
 _MOST_FDS: Final = 1 << 20
 
+_LINKS: Final = "minidocker.real.links"
+
 
 class Exit(BaseException):
     """The task ends with a status."""
@@ -42,7 +45,7 @@ class Become(BaseException):
     """The task becomes another program of the lab."""
 
 
-class TaskCalls(Direct):
+class TaskCalls(TaskSockets, Direct):
     """The calls as a task makes them: they wait as Linux's do, and a handled signal ends the waiting."""
 
     def __init__(self, parent: Direct, programs: str = "elf") -> None:
@@ -56,12 +59,14 @@ class TaskCalls(Direct):
         """Read, waiting for data (read(2))."""
         if self.signals.handlers and _waits(fd):
             os.read(fd, 0)  # EBADF for what was not opened for reading: poll(2) would wait for ever
+            if S_ISSOCK(os.fstat(fd).st_mode):
+                return self.sys_recvfrom(fd, n)[0]
             self.signals.wait(fd)
         return super().sys_read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
         """Write, waiting for room (write(2)); a handled signal leaves what was not yet written."""
-        if not (self.signals.handlers and _waits(fd) and S_ISFIFO(os.fstat(fd).st_mode)):
+        if not (self.signals.handlers and _waits(fd) and _is_pipe_or_socket(fd)):
             return super().sys_write(fd, data)
         os.write(fd, b"")  # EBADF for what was not opened for writing: poll(2) would wait for ever
         written = 0
@@ -70,6 +75,10 @@ class TaskCalls(Direct):
                 self.signals.wait(fd, select.POLLOUT)
                 written += os.write(fd, data[written : written + PIPE_BUF])
         return written if written or not data else interrupted()
+
+    def waiting(self) -> Callable[..., None] | None:
+        """Return what waits for a descriptor or a signal; None if no signal is handled."""
+        return self.signals.wait if self.signals.handlers else None
 
     def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
         """Reap a child, waiting for its end (wait4(2))."""
@@ -227,6 +236,8 @@ class Task:
             raise
         self.born += 1
         if pid == 0:
+            if flags & CLONE_NEWNET:
+                netns.ipv4_only()
             child = Task(f"{self.line}.{self.born}", self.actor, theirs, self.tracing, self.calls, self.title)
             child.begin(main, args, fds)
         os.close(theirs)
@@ -269,6 +280,11 @@ def _is_stream(fd: int) -> bool:
         return False
 
 
+def _is_pipe_or_socket(fd: int) -> bool:
+    mode = os.fstat(fd).st_mode
+    return S_ISFIFO(mode) or S_ISSOCK(mode)
+
+
 def _waits(fd: int) -> bool:
     """May a read or write of this descriptor wait?"""
     try:
@@ -279,9 +295,13 @@ def _waits(fd: int) -> bool:
 
 def modules() -> list[str]:
     """Return the modules of all the lab's programs."""
-    return sorted({f"{programs.__name__}.{module}" for module in programs.MODULES.values()})
+    return [_LINKS, *sorted({f"{programs.__name__}.{module}" for module in programs.MODULES.values()})]
 
 
 def load(module: str) -> None:
     """Import a module now, because a task in a container finds no file of the host's."""
-    import_module(module)
+    try:
+        import_module(module)
+    except ModuleNotFoundError:
+        if module != _LINKS:  # without pyroute2 its calls say so
+            raise

@@ -12,15 +12,19 @@ from importlib import import_module
 from typing import Any, Final
 
 from minidocker.kernel import Inner, Stat
+from minidocker.netlink import Address, Link, Neighbour, Route
 
 #: The tags of what marshal does not take by itself.
-_STAT: Final = "\0stat"
 _CALLABLE: Final = "\0callable"
 _REPR: Final = "\0repr"
 
 _PLAIN: Final = frozenset({bool, int, float, str, bytes})
-_STAT_FIELDS: Final = tuple(Stat.__dataclass_fields__)
-
+#: The values that calls return, by their tags: the class and its fields.
+_VALUES: Final = {
+    f"\0{kind.__name__.lower()}": (kind, tuple(kind.__dataclass_fields__))
+    for kind in (Stat, Link, Address, Route, Neighbour)
+}
+_TAGS: Final = {kind: tag for tag, (kind, _) in _VALUES.items()}
 
 #: In a step's first place: looking at an upper directory failed, and the second place has the error.
 LOOKING_FAILED: Final = "!"
@@ -93,8 +97,8 @@ def pack(value: Any) -> Any:
         return value
     if isinstance(value, int):
         return int(value)  # signal.SIGTERM, and other enumerations
-    if isinstance(value, Stat):
-        return (_STAT, *[getattr(value, name) for name in _STAT_FIELDS])
+    if tag := _TAGS.get(type(value)):
+        return (tag, *[getattr(value, name) for name in _VALUES[tag][1]])
     if isinstance(value, tuple | list):
         return type(value)(map(pack, value))
     if isinstance(value, dict):
@@ -107,8 +111,9 @@ def pack(value: Any) -> Any:
 def unpack(value: Any) -> Any:
     """Return what :func:`pack` was given; a function comes back as a :class:`Name`."""
     if isinstance(value, tuple) and value and isinstance(value[0], str) and value[0][:1] == "\0":
-        if value[0] == _STAT:
-            return Stat(**dict(zip(_STAT_FIELDS, value[1:], strict=True)))
+        if value[0] in _VALUES:
+            kind, names = _VALUES[value[0]]
+            return kind(**dict(zip(names, value[1:], strict=True)))
         return Name(*value[1:]) if value[0] == _CALLABLE else value[1]
     if isinstance(value, tuple | list):
         return type(value)(map(unpack, value))
