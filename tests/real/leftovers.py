@@ -1,4 +1,4 @@
-"""What a lab could leave on the host: mounts, processes, namespaces, cgroups, files, descriptors. A picture of each."""
+"""What a lab could leave on the host: mounts, processes, namespaces, cgroups, links, files, descriptors."""
 
 import os
 import time
@@ -17,6 +17,7 @@ class Picture:
     descriptors: frozenset[str]
     cgroups: frozenset[str]
     files: frozenset[str]
+    links: frozenset[str]
 
     def more_than(self, before: "Picture") -> dict[str, frozenset]:
         """Return what is here and was not before."""
@@ -32,6 +33,7 @@ def picture() -> Picture:
         descriptors=frozenset(_descriptors()),
         cgroups=frozenset(_cgroups()),
         files=frozenset(_files()),
+        links=frozenset(os.listdir("/sys/class/net")),
     )
 
 
@@ -53,7 +55,7 @@ def eventually(holds: Callable[[], bool], within_s: float = 2.0) -> bool:
 
 
 class Lab:
-    """The PID namespaces of a running lab: its helper's, and those inside. All its processes are in one of them.
+    """The PID and network namespaces of a running lab: its helper's, and those inside. All its processes are in some.
 
     They are held open, so that their inode numbers go to nobody else before we have looked. A user may not look into a
     helper: then its processes as they are now are remembered.
@@ -64,15 +66,19 @@ class Lab:
         self._open: dict[int, int] = {}
         family = [one for pid in pids for one in (pid, *descendants(pid)) if pid]
         self._family = {pid: _started(pid) for pid in family}
-        own = os.stat("/proc/self/ns/pid").st_ino
         for path in [*map(str, pids), *_tasks(*pids[:1])]:
-            with suppress(OSError):
-                fd = os.open(f"/proc/{path}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-                inode = os.fstat(fd).st_ino
-                if inode == own or inode in self._open:
-                    os.close(fd)
-                else:
-                    self._open[inode] = fd
+            self._hold(path, "pid")
+            self._hold(path, "net")
+
+    def _hold(self, path: str, kind: str) -> None:
+        own = os.stat(f"/proc/self/ns/{kind}").st_ino
+        with suppress(OSError):
+            fd = os.open(f"/proc/{path}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+            inode = os.fstat(fd).st_ino
+            if inode == own or inode in self._open:
+                os.close(fd)
+            else:
+                self._open[inode] = fd
 
     def __len__(self) -> int:
         """How many namespaces they are."""
@@ -83,9 +89,12 @@ class Lab:
 
         A helper whose lab was killed is a zombie until the machine's init looks for it, which may take seconds.
         """
-        found = [name for name in os.listdir("/proc") if name.isdigit() and _pid_namespace(name) in self._open]
+        found = [name for name in os.listdir("/proc") if name.isdigit() and self._holds(name)]
         found += [str(pid) for pid, started in self._family.items() if _started(pid) == started != 0]
         return [int(name) for name in found if _state(name) not in "ZX"]
+
+    def _holds(self, name: str) -> bool:
+        return bool(self._open.keys() & {_namespace(name, "pid"), _namespace(name, "net")})
 
     def is_gone(self, within_s: float = 3.0) -> None:
         """Fail if a process is still there after a while; then let go of the namespaces."""
@@ -125,9 +134,9 @@ def descendants(pid: int) -> list[int]:
     return children + [below for child in children for below in descendants(child)]
 
 
-def _pid_namespace(name: str) -> int:
+def _namespace(name: str, kind: str) -> int:
     try:
-        return os.stat(f"/proc/{name}/ns/pid").st_ino
+        return os.stat(f"/proc/{name}/ns/{kind}").st_ino
     except OSError:
         return 0
 
