@@ -32,7 +32,7 @@ from minidocker.linux import (
     MS_PRIVATE,
     MS_REC,
 )
-from minidocker.real import netns, syscalls, tasks, wire
+from minidocker.real import cgroup_namespace, netns, syscalls, tasks, wire
 from minidocker.real.direct import OWN_FDS
 from minidocker.real.host import Host, own_epoll, own_fd
 from minidocker.real.steps import Channel, Steps
@@ -86,6 +86,7 @@ def set_up(settings: dict[str, Any]) -> None:
     """Give this process a world of its own: mounts that nobody else sees, and a disk for Docker's directories."""
     os.setsid()
     syscalls.mount("", "/", flags=MS_REC | MS_PRIVATE)
+    cgroup_namespace.enter(settings["cgroups"])
     size = f",size={settings['size_bytes']}" if settings["size_bytes"] else ""
     syscalls.mount("minidocker", DISK, "tmpfs", 0, f"mode=755{size}")
     os.mkdir(DISK + "/docker", 0o710)

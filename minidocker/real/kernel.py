@@ -8,14 +8,14 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import minidocker
 from minidocker.kernel import Event, Kernel, Listener, SyscallEvent
 from minidocker.linux import SIGKILL
-from minidocker.real import wire
+from minidocker.real import cgroups, wire
 from minidocker.real.wire import LOOKING_FAILED
 
 #: What the helper's interpreter is told to run: no site, no environment variables, nothing but what it needs.
@@ -42,6 +42,8 @@ class RealKernel(Kernel):
         self.rootless = os.geteuid() != 0 if rootless is None else rootless
         self.ids: Any = None
         """Rootless: the (inside, outside, count) ranges of user and group ids that are mapped."""
+        self.groups = cgroups.Groups()
+        """The control groups that it has, and why not more."""
         self.listener_error: BaseException | None = None
         self._listener: Listener | None = None
         self._number = 0
@@ -72,6 +74,8 @@ class RealKernel(Kernel):
         try:
             path = [str(Path(entry).absolute()) for entry in sys.path]
             settings |= {"path": path, "rootless": self.rootless, "uid": os.geteuid(), "gid": os.getegid()}
+            self._held.groups = self.groups = cgroups.make(starter.pid)  # while its interpreter is starting
+            settings["cgroups"] = self.groups.to_wire()
             wire.send(self._sock.fileno(), settings)
             while (message := wire.receive(self._sock.fileno()))[0] != "ready":  # and not a byte more
                 if message[0] == "error":
@@ -190,13 +194,17 @@ class RealKernel(Kernel):
     def _receive(self) -> Any:
         """Return the next whole frame. An interrupted wait loses nothing: what has come stays in the inbox."""
         while len(self._inbox) < 4 or len(self._inbox) < (end := 4 + int.from_bytes(self._inbox[:4], "little")):
-            data = os.read(self._sock.fileno(), 1 << 20)
-            if not data:
-                self._end()
-                raise wire.Gone("the helper of the real kernel is gone")
-            self._inbox += data
+            self._inbox += self._more()
         frame, self._inbox = self._inbox[:end], self._inbox[end:]
         return wire.decode(frame)
+
+    def _more(self) -> bytes:
+        """Return what has come; if the helper is gone, end all that was its."""
+        with suppress(ConnectionResetError):  # it died with a request unread
+            if data := os.read(self._sock.fileno(), 1 << 20):
+                return data
+        self._end()
+        raise wire.Gone("the helper of the real kernel is gone")
 
     def _tell(self, steps: list[tuple[Any, ...]]) -> None:
         """Give the listener what came. What it calls itself, it is not told of; what tasks do meanwhile, afterwards."""
@@ -240,11 +248,12 @@ def _event(
 
 @dataclass(slots=True, kw_only=True)
 class _Held:
-    """What must be let go of at the end: descriptors, and the helper. ``owner`` is the process that may end it."""
+    """What must be let go of at the end: descriptors, the helper, its groups. Only process ``owner`` may end it."""
 
     owner: int
     fds: list[int]
     pid: int = 0
+    groups: cgroups.Groups = field(default_factory=cgroups.Groups)
 
 
 def _end(sock: socket.socket, held: _Held) -> None:
@@ -252,8 +261,12 @@ def _end(sock: socket.socket, held: _Held) -> None:
     sock.close()
     while held.fds:
         os.close(held.fds.pop())
-    if held.pid and os.getpid() == held.owner:
+    if os.getpid() != held.owner:
+        return
+    cgroups.thaw(held.groups)
+    if held.pid:
         with suppress(ProcessLookupError):
             os.kill(held.pid, SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(held.pid, 0)
+    cgroups.remove(held.groups)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from minidocker.kernel import Files, Kernel, Mounts
 from minidocker.linux import O_RDONLY, errno_name, strerror
-from minidocker.real import idmap
+from minidocker.real import cgroups, idmap
 from minidocker.real.kernel import RealKernel
 
 _DISK: Final = "/var/lib/docker"
@@ -24,6 +24,16 @@ _SWITCHES: Final = {
 }
 #: Why a rootless lab has one user.
 _ROOT_ALONE: Final = "root's alone, for want of newuidmap or of a line for you in /etc/subuid and /etc/subgid"
+
+#: What each controller does, and what of docker's needs it.
+_CONTROLLERS: Final = {
+    "memory": ("memory limits and usage", "-m, --memory-reservation, --memory-swap"),
+    "cpu": ("shares of processors", "--cpus, --cpu-shares, --cpu-period, --cpu-quota"),
+    "cpuset": ("which processors", "--cpuset-cpus"),
+    "cpuacct": ("processor time used", "docker stats"),
+    "pids": ("how many tasks", "--pids-limit"),
+    "freezer": ("freezing", "docker pause"),
+}
 
 #: What the engine asks of overlayfs as root, and in a user namespace.
 _OPTIONS: Final = ("index=off", "xino=off", "metacopy=off")
@@ -59,7 +69,8 @@ class Report:
 def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
     """Return what a trace says of this kernel (``docs/trace.md``, kernel). Nothing is tried.
 
-    Of an open kernel that is rootless it says which ids there are, so that a simulated one can be of the same kind.
+    Of an open kernel it says which control groups the lab has (and in ``no_cgroups`` of each controller that it lacks
+    why); of a rootless one also which ids there are, so that a simulated one can be of the same kind.
     """
     name, rootless = os.uname(), os.geteuid() != 0 if kernel is None else kernel.rootless
     description: dict[str, Any] = {
@@ -68,7 +79,10 @@ def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
         "machine": name.machine,
         "rootless": rootless,
         "overlay": list(_overlay_options(rootless)),
+        "cgroups": cgroup_layout() if kernel is None else kernel.groups.layout,
     }
+    if kernel is not None and kernel.groups.missing:
+        description["no_cgroups"] = dict(kernel.groups.missing)
     if kernel is not None and rootless:
         description["ids"] = _ids(kernel)
     return description
@@ -89,20 +103,21 @@ def probe() -> Report:
     """Try what the lab needs."""
     name, rootless = os.uname(), os.geteuid() != 0
     kernel, tried = _try_kernel(rootless)
-    cgroups = cgroup_layout()
+    layout = cgroup_layout()
     rows = [
         Row(name="kernel", ok=True, detail=f"Linux {name.release} on {name.machine}"),
         Row(name="rights", ok=True, detail="rootless: root in a user namespace" if rootless else "root"),
         *_user_namespaces(),
         *tried,
-        Row(name="cgroups", ok=cgroups != "none", detail=cgroups),
+        Row(name="cgroups", ok=layout != "none", detail=layout),
+        *(_controllers(kernel["groups"]) if kernel else ()),
     ]
     return Report(
         release=name.release,
         machine=name.machine,
         rootless=rootless,
         usable=all(row.ok for row in tried),
-        cgroups=cgroups,
+        cgroups=layout,
         ids=sum(count for _, _, count in kernel["ids"]["uid_map"]) if kernel.get("ids") else 1 << 32,
         overlay=_overlay_options(rootless) if all(row.ok for row in tried) else (),
         rows=tuple(rows),
@@ -122,7 +137,7 @@ def _try_kernel(rootless: bool) -> tuple[dict[str, Any], list[Row]]:
     try:
         rows = [Row(name="namespaces", ok=True, detail="mount, PID, UTS and IPC"), _overlay(kernel, rootless)]
         rows += _mapped_ids(kernel.ids) if rootless else []
-        return {"ids": kernel.ids}, rows
+        return {"ids": kernel.ids, "groups": kernel.groups}, rows
     finally:
         kernel.close_kernel()
 
@@ -147,6 +162,20 @@ def _user_namespaces() -> Iterator[Row]:
 def _mapped_ids(ids: dict[str, list[idmap.Range]]) -> Iterator[Row]:
     count = min(sum(count for _, _, count in ranges) for ranges in ids.values())
     yield Row(name="user ids", ok=True, detail=_ROOT_ALONE if count == 1 else f"{count}, by /etc/subuid and newuidmap")
+
+
+def _controllers(groups: cgroups.Groups) -> Iterator[Row]:
+    """Tell of each controller what it is for, and of one that the lab lacks why."""
+    unified = groups.layout in ("v2", "hybrid")
+    for name, (limits, flags) in _CONTROLLERS.items():
+        if groups.layout == "v2" and name in ("cpuacct", "freezer"):
+            continue
+        detail = f"{limits} ({flags})"
+        if name in groups.missing:
+            detail += f" cannot be had: {groups.missing[name]}"
+        elif name == "freezer" and unified:
+            detail += ", by cgroup.freeze of the v2 hierarchy"
+        yield Row(name=f"  {name}", ok=name not in groups.missing, detail=detail)
 
 
 def _overlay(kernel: Kernel, rootless: bool) -> Row:

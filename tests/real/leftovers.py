@@ -31,7 +31,7 @@ def picture() -> Picture:
         mounts=frozenset(Path("/proc/self/mountinfo").read_text().splitlines()),
         children=frozenset(children_of(os.getpid())),
         descriptors=frozenset(_descriptors()),
-        cgroups=frozenset(_cgroups()),
+        cgroups=frozenset(groups_of(os.getpid())),
         files=frozenset(_files()),
         links=frozenset(os.listdir("/sys/class/net")),
     )
@@ -158,9 +158,14 @@ def _descriptors() -> Iterator[str]:
                 yield f"{name} → {target}"
 
 
-def _cgroups() -> Iterator[str]:
-    for directory, names, _ in os.walk("/sys/fs/cgroup"):
-        yield from (f"{directory}/{name}" for name in names if "docker" in name)
+def groups_of(pid: int) -> set[str]:
+    """Return the control groups of a lab, in all hierarchies: their names say whose they are."""
+    return {
+        f"{directory}/{name}"
+        for directory, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names
+        if name.startswith(f"minidocker-{pid}-")
+    }
 
 
 def _files() -> Iterator[str]:

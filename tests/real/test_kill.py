@@ -55,10 +55,14 @@ def before():
     need_kernel()
     taken = leftovers.picture()
     yield taken
+    pids = [one.pid for one in _started]
     while _started:
         with _started.pop() as one:
             one.kill()
+    if pids:
+        RealKernel().close_kernel()  # control groups stay when their owner is killed: the next start removes them
     leftovers.nothing_more_than(taken)
+    assert not [group for pid in pids for group in leftovers.groups_of(pid)]
 
 
 def lab(*arguments: str, code: str = BUSY) -> subprocess.Popen:
