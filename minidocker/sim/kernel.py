@@ -39,6 +39,8 @@ from minidocker.sim.file_handle import FileHandles
 from minidocker.sim.inode import Change
 from minidocker.sim.mount import Mount, register
 from minidocker.sim.namespaces import Namespaces
+from minidocker.sim.net import rtnetlink
+from minidocker.sim.net.softirq import Softirq
 from minidocker.sim.overlay.superblock import mount_overlay
 from minidocker.sim.path import FsContext, Location
 from minidocker.sim.profile import Profile
@@ -51,8 +53,8 @@ SystemCall = Callable[..., Any]
 
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
-    attributes, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pipe, signals, tasks,
-    uts, working_directory, xattr,
+    attributes, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pipe, rtnetlink,
+    signals, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -95,6 +97,7 @@ class SimKernel(Kernel):
         self._last_device = self._last_mount_id = 0
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
+        self.softirq = Softirq(self)
         self.users = user_namespace.FIRST
         """Which ids there are. The host boots with all of them, and then is what its profile says."""
         self.host = self._boot()

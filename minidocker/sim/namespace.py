@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: The inode numbers of the namespaces that a Linux boots with (linux/nsfs.h), by their names in ``/proc/PID/ns``.
 FIRST_NUMBERS: Final = {
     "time": 4026531834, "cgroup": 4026531835, "pid": 4026531836, "user": 4026531837, "uts": 4026531838,
-    "ipc": 4026531839, "net": 4026531840, "mnt": 4026531841,
+    "ipc": 4026531839, "net": 4026531833, "mnt": 4026531841,
 }  # fmt: skip
 #: The number of the first namespace that is made later.
 FIRST_MADE: Final = 4026532192

@@ -21,6 +21,7 @@ from minidocker.linux import (
 )
 from minidocker.sim.mount import MountNamespace
 from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
+from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.pid_namespace import PidNamespace
 from minidocker.sim.uts import UtsNamespace
@@ -50,13 +51,6 @@ class IpcNamespace(Namespace):
     kind: ClassVar = "ipc"
 
 
-class NetNamespace(Namespace):
-    """Links, addresses, routes and sockets (network_namespaces(7)). ``end`` is called when nobody refers to it."""
-
-    __slots__ = ()
-    kind: ClassVar = "net"
-
-
 class CgroupNamespace(Namespace):
     """Which control group is seen as the root (cgroup_namespaces(7))."""
 
@@ -76,7 +70,7 @@ class Namespaces:
         self.pid = self.pid_for_children = PidNamespace(FIRST_NUMBERS["pid"], None)
         self.uts = UtsNamespace(FIRST_NUMBERS["uts"], hostname)
         self.ipc = IpcNamespace(FIRST_NUMBERS["ipc"], None)
-        self.net = NetNamespace(FIRST_NUMBERS["net"], None)
+        self.net = NetNamespace(FIRST_NUMBERS["net"], None, root.superblock.kernel)
         self.cgroup = CgroupNamespace(FIRST_NUMBERS["cgroup"], None)
         for kind in COUNTED:
             self.of_kind(kind).get()
@@ -129,7 +123,7 @@ class Namespaces:
         if flags & CLONE_NEWCGROUP:
             self.enter(CgroupNamespace(self.next_id(), owner))
         if flags & CLONE_NEWNET:
-            self.enter(NetNamespace(self.next_id(), owner))
+            self.enter(NetNamespace(self.next_id(), owner, self.net.kernel))
 
 
 class NamespaceFile(OpenFile):

@@ -277,13 +277,15 @@ class TextFile(OpenFile):
         return data
 
     def write(self, task: "Task", data: bytes) -> int:
-        """Set what can be set: the host name (of the writer's UTS namespace) and one's own name; EINVAL otherwise."""
+        """Set what can be set: the writer's host name, its network's ip_forward, one's own name; EINVAL otherwise."""
         text = data.decode("utf-8", "surrogateescape").split("\n")[0]
         name = self.location[1].name
         if name == "hostname":
             task.ns.uts.hostname = text[:64]
         elif name == "comm" and self._inode.subject is task:
             task.name = text[:15]
+        elif name == "ip_forward" and text.strip().isdecimal():
+            task.ns.net.forwarding = int(text) != 0
         else:
             fail(errno.EINVAL)
         return len(data)

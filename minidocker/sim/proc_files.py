@@ -191,6 +191,11 @@ def osrelease(view: View) -> str:
     return view.kernel.profile.release + "\n"
 
 
+def ip_forward(view: View) -> str:
+    """Return ``/proc/sys/net/ipv4/ip_forward``: does the reader's network namespace pass packets on?"""
+    return f"{view.reader.ns.net.forwarding:d}\n"
+
+
 def meminfo(view: View) -> str:
     """Return ``/proc/meminfo``: the memory is what the disk, a tmpfs, is made of; nothing else takes any."""
     total = view.kernel.profile.disk_bytes >> 10
@@ -219,4 +224,5 @@ OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
     "sys/kernel/hostname": (0o644, hostname),
     "sys/kernel/ostype": (0o444, ostype),
     "sys/kernel/osrelease": (0o444, osrelease),
+    "sys/net/ipv4/ip_forward": (0o644, ip_forward),
 }

@@ -1,5 +1,6 @@
 """What a simulated host is like. The probe of the real side can write one, so that like is compared with like."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -42,6 +43,11 @@ class Profile:
     """Size of the root file system, of which written pages take room and holes do not."""
     boot_ns: int = 1_700_000_000_000_000_000
     """The virtual time of day at which the kernel starts, in nanoseconds since 1970."""
+
+    def at_least(self, *version: int) -> bool:
+        """Is the kernel of this version (``6, 2``) or newer?"""
+        found = re.match(r"(\d+)\.(\d+)", self.release)
+        return found is None or tuple(map(int, found.groups())) >= version
 
     @classmethod
     def like(cls, description: Mapping[str, Any]) -> "Profile":

@@ -42,6 +42,31 @@ class Crash:
     text: str
 
 
+class Timer:
+    """Something that the kernel itself does at a time, once, unless it is cancelled (Linux's struct timer_list)."""
+
+    __slots__ = ("_act",)
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        """Take what is to be done."""
+        self._act: Callable[[], None] | None = act
+
+    @property
+    def pending(self) -> bool:
+        """Will it happen?"""
+        return self._act is not None
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self._act = None
+
+    def fire(self) -> None:
+        """Do it now."""
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+
+
 class Scheduler:
     """The run queue and the timers of one kernel."""
 
@@ -52,12 +77,18 @@ class Scheduler:
         self.clock = clock
         self.crashes: list[Crash] = []
         self._queue: deque[Task] = deque()
-        self._timers: list[tuple[int, int, Task, Wait]] = []
+        self._timers: list[tuple[int, int, Task | None, Wait | Timer]] = []
         self._numbers = count()
 
     def next_number(self) -> int:
         """Return a number that was not returned before: pipes take their inode numbers from here."""
         return next(self._numbers)
+
+    def call_at(self, ns: int, act: Callable[[], None]) -> Timer:
+        """Have something done at a time, by the clock, between two turns."""
+        timer = Timer(act)
+        heappush(self._timers, (ns, next(self._numbers), None, timer))
+        return timer
 
     def ready(self, task: "Task") -> None:
         """Let a task have a turn: a new one, or one that was woken or sent a signal."""
@@ -92,7 +123,9 @@ class Scheduler:
         now_ns = self.clock.now_ns()
         while self._timers and self._timers[0][0] <= now_ns:
             _, _, task, wait = heappop(self._timers)
-            if task.wait is wait:
+            if isinstance(wait, Timer):
+                wait.fire()
+            elif task is not None and task.wait is wait:
                 self.ready(task)
 
     def _pass_to_timer(self, deadline_ns: int | None) -> bool:
@@ -102,7 +135,11 @@ class Scheduler:
             if deadline_ns is not None and until_ns > deadline_ns:
                 return False
             heappop(self._timers)
-            if task.wait is wait and not task.queued and task.alive:
+            if isinstance(wait, Timer) and wait.pending:
+                self.clock.pass_until(until_ns)
+                wait.fire()
+                return True
+            if task is not None and task.wait is wait and not task.queued and task.alive:
                 self.clock.pass_until(until_ns)
                 self.ready(task)
                 return True
