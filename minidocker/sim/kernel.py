@@ -128,7 +128,8 @@ class SimKernel(Kernel):
         return host
 
     def _furnish(self) -> None:
-        """Mount proc, make the usual device nodes, and open what every daemon has open: 0, 1 and 2."""
+        """Mount proc, make the usual device nodes, switch on lo, and open what every daemon has open: 0, 1 and 2."""
+        self.host.ns.net.loopback.set_up(up=True)
         self.mount("proc", "/proc", "proc")
         for name, (major, minor) in _DEVICES.items():
             self.mknod(f"/dev/{name}", S_IFCHR | 0o666, major << 8 | minor)
