@@ -1,15 +1,17 @@
 """Container: a process with a writable layer on an image's layers, and what is known of it before, during and after."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from minidocker.host_config import HostConfig
+from minidocker.linux import ALL_CAPABILITIES
 from minidocker.process import Process
 
 #: Where Docker's overlay2 driver keeps layers and mounts.
 OVERLAY_ROOT: Final = "/var/lib/docker/overlay2"
 
-CREATED, RUNNING, EXITED, REMOVING = "created", "running", "exited", "removing"
+CREATED, RUNNING, PAUSED, EXITED, REMOVING, DEAD = "created", "running", "paused", "exited", "removing", "dead"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,12 +31,26 @@ class Container(Process):
     """The lower directories, topmost first."""
     layer_ids: tuple[str, ...]
     """The chain IDs of the layers in them."""
+    stop_signal: str = ""
     host_config: HostConfig = field(default_factory=HostConfig)
+    capabilities: int = ALL_CAPABILITIES
+    no_new_privileges: bool = False
+    seccomp: Mapping[str, Any] | None = None
+    """The policy for its system calls, or None if there is none."""
+    remapped: bool = False
+    """Has it a user namespace of its own?"""
     status: str = CREATED
+    execs: list[Process] = field(default_factory=list)
+    """What docker exec has started in it, and that still runs."""
     auto_remove: bool = False
     created_ns: int = 0
     started_ns: int = 0
     finished_ns: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Has it a program, be it frozen?"""
+        return self.status in (RUNNING, PAUSED)
 
     @property
     def directory(self) -> str:

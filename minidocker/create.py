@@ -59,8 +59,13 @@ def environ_of(image: Image, hostname: str, given: Sequence[str]) -> tuple[str, 
     base = list(image.config.env)
     if not any(pair.startswith("PATH=") for pair in base):
         base.insert(0, DEFAULT_PATH)
+    return with_environ((*base, f"HOSTNAME={hostname}"), given)
+
+
+def with_environ(base: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """Return an environment with more in it: a later name replaces an earlier, a name without a value is left out."""
     values: dict[str, str] = {}
-    for pair in (*base, f"HOSTNAME={hostname}", *given):
+    for pair in (*base, *given):
         name, equals, value = pair.partition("=")
         if equals:
             values[name] = value

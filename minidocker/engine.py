@@ -7,18 +7,21 @@ notices their end. ``docker run`` is :meth:`Engine.run`: create, start, wait, an
 import errno
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from typing import Final
 
-from minidocker import diff, linux, names, runtime, start
+from minidocker import capabilities, diff, execs, linux, mounts, names, namespaces, runtime, spec, start
 from minidocker.container import EXITED, OVERLAY_ROOT, REMOVING, RUNNING, Container
 from minidocker.create import RunOptions, argv_of, check_name, environ_of, working_dir
-from minidocker.errors import Conflict, NameConflict, NoSuchContainer
+from minidocker.errors import Conflict, InvalidParameter, NameConflict, NoSuchContainer, StartError
+from minidocker.execs import Exec, ExecOptions
 from minidocker.image import GO_ARCHITECTURES, Image
 from minidocker.image_store import ImageStore
 from minidocker.kernel import Event, Files, Kernel
 from minidocker.linux import WNOHANG
 from minidocker.monitor import Monitor, Null
 from minidocker.process import Process
+from minidocker.refusal import Refused
 from minidocker.streams import Streams
 from minidocker.tree import make_directories, remove_tree
 
@@ -66,6 +69,7 @@ class Engine:
         self._overlay_options = ",".join(("", *OVERLAY_OPTIONS, "userxattr" if rootless else "redirect_dir=off"))
         self.containers: dict[str, Container] = {}
         self.monitor: Monitor = monitor or Null()
+        self.rootless = rootless
         self._ids = ids
         self._clock_ns = clock_ns
         self.streams = Streams(kernel, clock_ns)
@@ -111,7 +115,7 @@ class Engine:
 
     def wait(self, container: Container, timeout_s: float | None = None) -> int:
         """Poll until the container has exited, and return its exit code (docker wait)."""
-        while container.status == RUNNING and self.pump(timeout_s):
+        while container.is_running and self.pump(timeout_s):
             pass
         return container.exit_code
 
@@ -146,6 +150,32 @@ class Engine:
             self.wait(container)
         else:
             self.pump()
+
+    def exec(self, container: Container, argv: Sequence[str], options: ExecOptions) -> Exec:
+        """Run one more program in a running container (docker exec), and return once it runs."""
+        process = execs.create(self, container, argv, options)
+        self.monitor.operation(
+            f"exec in {container.name}",
+            "A new task joins the namespaces that the container's init has made; nothing else makes it part of it.",
+            ref="docker container exec",
+        )
+        container.execs.append(process)
+        try:
+            execs.run(self, process)
+        except BaseException:
+            self._end(process)
+            raise
+        return process
+
+    def wait_exec(self, process: Exec) -> int:
+        """Poll until an exec'd program has ended, and return its exit code."""
+        while process.pid and self.pump(None):
+            pass
+        return process.exit_code
+
+    def new_id(self) -> str:
+        """Return 64 hexadecimal digits that nothing else has."""
+        return self._ids()
 
     def now_ns(self) -> int:
         """Return the time of day in nanoseconds since 1970."""
@@ -186,17 +216,21 @@ class Engine:
         name = options.name or names.generate(new_id, taken=self.containers)
         if name in self.containers:
             raise NameConflict(name, self.containers[name].id)
-        hostname = options.host_config.hostname or new_id[:12]
+        config = options.host_config
+        namespaces.check(config, self.find)
+        mounts.check(config.tmpfs)
         return Container(
             id=new_id,
             name=check_name(name),
             image=image_name,
             image_id=str(image.id),
             argv=argv_of(image, command, options.entrypoint),
-            env=environ_of(image, hostname, options.env),
+            env=environ_of(image, config.hostname or new_id[:12], options.env),
             cwd=working_dir(image, options.workdir),
             user=options.user or image.config.user,
-            host_config=options.host_config,
+            stop_signal=image.config.stop_signal,
+            host_config=config,
+            capabilities=capabilities.effective(add=config.cap_add, drop=config.cap_drop, privileged=config.privileged),
             lowers=(INIT_LAYER, *self.images.lowers(image)),
             layer_ids=(INIT_ID, *self.images.layer_ids(image)),
             auto_remove=options.auto_remove,
@@ -216,22 +250,36 @@ class Engine:
         self.kernel.mount("overlay", container.merged, "overlay", 0, options)
 
     def _launch(self, container: Container) -> None:
-        spec = runtime.Spec(
-            root=container.merged,
-            hostname=container.hostname,
-            argv=container.argv,
-            env=container.env,
-            cwd=container.cwd,
-            user=container.user,
-        )
-        start.launch(
-            self,
-            container,
-            runtime.init,
-            spec.to_json(),
-            flags=runtime.NAMESPACES,
-            attach=lambda: self._attach(container),
-        )
+        """Clone the container's init into its namespaces, and let it go on once all is arranged for it."""
+        plan = namespaces.plan(container, self.find)
+        try:
+            with ExitStack() as stack:
+                fds, join, pid_namespace = self._joined(stack, plan)
+                told = spec.of(container, join=join, unshare=plan.unshared, rootless=self.rootless)
+                stack.enter_context(execs.born_in(self.kernel, pid_namespace))
+                gate = start.clone(self, container, runtime.init, told.to_json(), flags=plan.new, fds=fds)
+            start.release(self, container, gate, lambda: self._attach(container))
+        except Refused as refused:
+            if refused.exit_code == start.REQUEST:
+                raise InvalidParameter(refused.reason) from refused
+            raise StartError(refused.reason, exit_code=refused.exit_code) from refused
+
+    def _joined(
+        self, stack: ExitStack, plan: namespaces.Plan
+    ) -> tuple[dict[int, int], list[tuple[int, int]], int | None]:
+        """Open others' namespaces: descriptors for the new task, what it is to do with them, and the PID namespace."""
+        fds: dict[int, int] = {}
+        join = []
+        pid_namespace = None
+        for kind, pid in plan.joined.items():
+            fd = stack.enter_context(execs.held(self.kernel, pid, [kind]))[kind]
+            if kind == "pid":
+                pid_namespace = fd
+                continue
+            place = runtime.NAMESPACE_FD + len(fds)
+            fds[place] = fd
+            join.append((place, namespaces.KINDS[kind]))
+        return fds, join, pid_namespace
 
     def _attach(self, container: Container) -> None:
         """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
@@ -244,6 +292,10 @@ class Engine:
         # Network: what the end of its namespace has not taken along.
         # Control groups: its directories.
 
+    def attach_exec(self, process: Exec) -> None:
+        """Do from the host's side what a task that docker exec has cloned, waiting at its gate, cannot do to itself."""
+        # Control groups: its pid in those of the container.
+
     def _reap(self, pid: int) -> None:
         done, status = self.kernel.wait4(pid, WNOHANG)
         process = self._processes.pop(done, None)
@@ -251,7 +303,10 @@ class Engine:
             return
         self.streams.drain(process)
         process.pid, process.exit_code = 0, linux.exit_status(status)
-        if isinstance(process, Container) and process.status == RUNNING:  # else it is still starting
+        if isinstance(process, Exec):
+            self.streams.close_all(process)
+            process.container.execs.remove(process)
+        elif isinstance(process, Container) and process.is_running:  # else it is still starting
             self._exited(process)
 
     def _running(self, container: Container) -> None:
@@ -278,19 +333,25 @@ class Engine:
             self.remove(container)
 
     def _release(self, container: Container) -> None:
-        """Give back what a running container holds: its task, if it still has one, descriptors, and the mount."""
-        if container.pid:
-            self.kernel.kill(container.pid, linux.SIGKILL)
-            while container.pid and self.pump(None):
-                pass
-        self.streams.close_all(container)
-        container.pid = 0
+        """Give back what a running container holds: its tasks, if it still has any, descriptors, and the mount."""
+        for process in (container, *container.execs):
+            self._end(process)
         self._detach(container)
         try:
             self.kernel.umount2(container.merged, 0)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
+
+    def _end(self, process: Process) -> None:
+        """Kill a process if it still runs, and close its pipes."""
+        if process.pid:
+            with suppress(ProcessLookupError):
+                self.kernel.kill(process.pid, linux.SIGKILL)
+            while process.pid and self.pump(None):
+                pass
+        self.streams.close_all(process)
+        process.pid = 0
 
 
 def make_init_layer(files: Files, root: str) -> None:

@@ -6,8 +6,10 @@ The words are Docker's own. Nobody reads them to decide anything: whoever handle
 from typing import Any, ClassVar
 
 __all__ = [
+    "ClientError",
     "Conflict",
     "EngineError",
+    "ExecError",
     "InvalidArchive",
     "InvalidParameter",
     "InvalidReference",
@@ -45,6 +47,12 @@ class InvalidParameter(EngineError):
     """The request itself is wrong (400)."""
 
     status = 400
+
+
+class ClientError(InvalidParameter):
+    """What the client itself refuses, before it asks the daemon."""
+
+    in_stream = True
 
 
 class InvalidReference(InvalidParameter):
@@ -118,3 +126,14 @@ class StartError(EngineError):
             **data,
         )
         self.exit_code = exit_code
+
+
+class ExecError(EngineError):
+    """A program could not be started in a running container; docker exec ends with 126 whatever the reason."""
+
+    status = 400
+    exit_code = 126
+
+    def __init__(self, reason: str, *, hint: str = "") -> None:
+        """Take what runc says after ``exec failed:``."""
+        super().__init__(f"OCI runtime exec failed: exec failed: {reason}: unknown", hint=hint, reason=reason)

@@ -10,33 +10,54 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from minidocker import runtime
-from minidocker.errors import InvalidParameter, StartError
 from minidocker.linux import O_CLOEXEC, O_RDONLY
 from minidocker.process import Process
+from minidocker.refusal import Refused
 
 if TYPE_CHECKING:
     from minidocker.engine import Engine
 
 #: The exit code that says: not the program, the request was wrong.
-_REQUEST: Final = 125
+REQUEST: Final = 125
 
 
-def launch(
+def clone(
     engine: "Engine",
     process: Process,
     main: Callable[..., Coroutine[Any, Any, int]],
     spec: Mapping[str, Any],
     *,
     flags: int,
-    attach: Callable[[], None],
     fds: Mapping[int, int] | None = None,
-) -> None:
-    """Start ``main(system, spec)`` as a process, behind a gate that opens after ``attach()``; return once it runs.
+) -> int:
+    """Clone a task that runs ``main(system, spec)``, with its pipes; it waits at a gate. Return the daemon's end of it.
 
-    StartError or InvalidParameter, with what it told, if it could not. ``fds`` are more descriptors that it starts
-    with: its number → the daemon's. What has begun when this raises is the caller's to end.
+    ``fds`` are more descriptors that it starts with: its number → the daemon's.
     """
-    gate = _clone(engine, process, main, spec, flags, fds or {})
+    kernel = engine.kernel
+    null = kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)
+    stdout, stderr, error = engine.streams.open(process, "stdout", "stderr", "error")
+    reading, gate = kernel.pipe2(O_CLOEXEC)
+    ends = {0: null, 1: stdout, 2: stderr, runtime.ERROR_FD: error, runtime.GATE_FD: reading}
+    try:
+        engine.started(process, kernel.clone(main, spec, flags=flags, fds={**ends, **(fds or {})}))
+    except BaseException:
+        kernel.close(gate)
+        engine.streams.close_all(process)
+        raise
+    finally:
+        for fd in ends.values():
+            kernel.close(fd)
+    engine.streams.watch(process)
+    return gate
+
+
+def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], None]) -> None:
+    """Do what is to be done from outside, open the gate, and return once the program runs.
+
+    Refused, with what init told, if it could not; the task has ended then. If ``attach`` fails, the gate closes
+    unopened, at which the task ends by itself.
+    """
     try:
         attach()
         with suppress(BrokenPipeError):  # it has died; wait4 will say how
@@ -44,27 +65,6 @@ def launch(
     finally:
         engine.kernel.close(gate)
     _await_start(engine, process)
-
-
-def _clone(
-    engine: "Engine", process: Process, main: Callable[..., Any], spec: Any, flags: int, fds: Mapping[int, int]
-) -> int:
-    """Clone the task with its pipes, and return the daemon's end of the gate."""
-    kernel = engine.kernel
-    null = kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)
-    stdout, stderr, error = engine.streams.open(process, "stdout", "stderr", "error")
-    reading, gate = kernel.pipe2(O_CLOEXEC)
-    ends = {0: null, 1: stdout, 2: stderr, runtime.ERROR_FD: error, runtime.GATE_FD: reading}
-    try:
-        engine.started(process, kernel.clone(main, spec, flags=flags, fds={**ends, **fds}))
-    except BaseException:
-        kernel.close(gate)
-        raise
-    finally:
-        for fd in ends.values():
-            kernel.close(fd)
-    engine.streams.watch(process)
-    return gate
 
 
 def _await_start(engine: "Engine", process: Process) -> None:
@@ -78,6 +78,4 @@ def _await_start(engine: "Engine", process: Process) -> None:
     while process.pid and engine.pump(None):
         pass
     told = json.loads(words)
-    if told["exit_code"] == _REQUEST:
-        raise InvalidParameter(told["reason"])
-    raise StartError(told["reason"], exit_code=told["exit_code"])
+    raise Refused(told["reason"], told["exit_code"])

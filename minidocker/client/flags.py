@@ -90,3 +90,11 @@ def _take(flag: Flag, value: str, parsed: Parsed) -> None:
     if not flag.modelled:
         raise UsageError(f"minidocker does not have --{flag.name} yet; it does not pretend to")
     parsed.values.setdefault(flag.name, []).append(value)
+
+
+def check_environ(parsed: Parsed) -> tuple[str, ...]:
+    """Return what ``--env`` was given, if each has a name."""
+    for pair in parsed.all("env"):
+        if pair.startswith("=") or not pair:
+            raise UsageError(f'invalid argument "{pair}" for "-e, --env" flag: invalid environment variable: {pair}')
+    return parsed.all("env")

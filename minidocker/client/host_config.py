@@ -3,13 +3,28 @@
 from typing import Final
 
 from minidocker.client.flags import Flag, Parsed
+from minidocker.errors import ClientError
 from minidocker.host_config import HostConfig
 
 #: What it shares with others, and what it is called (namespaces).
-_NAMESPACES: Final = (Flag(name="hostname", short="h", takes="string"),)
+_NAMESPACES: Final = (
+    Flag(name="hostname", short="h", takes="string"),
+    Flag(name="domainname", takes="string"),
+    Flag(name="pid", takes="string"),
+    Flag(name="ipc", takes="string"),
+    Flag(name="uts", takes="string"),
+    Flag(name="userns", takes="string"),
+    Flag(name="cgroupns", takes="string"),
+)
 
 #: What it may do.
-_RIGHTS: Final = ()
+_RIGHTS: Final = (
+    Flag(name="cap-add", takes="list"),
+    Flag(name="cap-drop", takes="list"),
+    Flag(name="privileged"),
+    Flag(name="read-only"),
+    Flag(name="tmpfs", takes="list"),
+)
 
 #: How much it may use (control groups).
 _RESOURCES: Final = ()
@@ -21,5 +36,26 @@ FLAGS: Final[tuple[Flag, ...]] = (*_NAMESPACES, *_RIGHTS, *_RESOURCES, *_NETWORK
 
 
 def of(parsed: Parsed) -> HostConfig:
-    """Return what the flags say."""
-    return HostConfig(hostname=parsed.last("hostname"))
+    """Return what the flags say; ClientError for a mode that there cannot be."""
+    return HostConfig(
+        hostname=parsed.last("hostname"),
+        domainname=parsed.last("domainname"),
+        pid_mode=_mode(parsed, "pid", "PID", "host", "container:"),
+        ipc_mode=parsed.last("ipc"),
+        uts_mode=_mode(parsed, "uts", "UTS", "host"),
+        userns_mode=_mode(parsed, "userns", "USER", "host"),
+        cgroupns_mode=_mode(parsed, "cgroupns", "CGROUP", "host", "private"),
+        cap_add=parsed.all("cap-add"),
+        cap_drop=parsed.all("cap-drop"),
+        privileged=parsed.has("privileged"),
+        read_only=parsed.has("read-only"),
+        tmpfs=parsed.all("tmpfs"),
+    )
+
+
+def _mode(parsed: Parsed, flag: str, kind: str, *allowed: str) -> str:
+    """Return a mode, of which those that end with a colon need a name behind it."""
+    mode = parsed.last(flag)
+    if not mode or any(mode == word if word[-1] != ":" else mode.startswith(word) and mode != word for word in allowed):
+        return mode
+    raise ClientError(f"--{flag}: invalid {kind} mode")

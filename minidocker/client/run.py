@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from minidocker.client import host_config
 from minidocker.client.command import Command, Result, failed
-from minidocker.client.flags import Flag, Parsed, UsageError
+from minidocker.client.flags import Flag, Parsed, check_environ
 from minidocker.create import RunOptions
 from minidocker.errors import EngineError, NoSuchImage
 
@@ -43,12 +43,9 @@ def _create(docker: "Docker", parsed: Parsed) -> Result:
 
 
 def _options(parsed: Parsed) -> RunOptions:
-    for pair in parsed.all("env"):
-        if pair.startswith("=") or not pair:
-            raise UsageError(f'invalid argument "{pair}" for "-e, --env" flag: invalid environment variable: {pair}')
     return RunOptions(
         name=parsed.last("name"),
-        env=parsed.all("env"),
+        env=check_environ(parsed),
         workdir=parsed.last("workdir"),
         entrypoint=parsed.last("entrypoint") if "entrypoint" in parsed.values else None,
         user=parsed.last("user"),

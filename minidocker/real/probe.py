@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from minidocker import mounts
 from minidocker.kernel import Files, Kernel, Mounts
 from minidocker.linux import O_RDONLY, errno_name, strerror
 from minidocker.real import cgroups, idmap
@@ -86,6 +87,12 @@ def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
     if kernel is not None and rootless:
         description["ids"] = _ids(kernel)
     return description
+
+
+def _pseudo() -> list[str]:
+    """Return what this host has in /proc and /sys of the things that a container is denied."""
+    found = [Path(path) for path in (*mounts.MASKED, *mounts.READ_ONLY) if Path(path).exists()]
+    return sorted(f"{path}/" if path.is_dir() else str(path) for path in found)
 
 
 def _ids(kernel: RealKernel) -> dict[str, Any]:

@@ -16,14 +16,17 @@ from minidocker.sim import (
     credentials,
     descriptors,
     device,
+    devpts,  # noqa: F401  it registers its file system, as the next do
     directory,
     exec,
     files,
     mount_calls,
+    mqueue,  # noqa: F401
     namespaces,
     pipe,
-    proc,  # noqa: F401  it registers its file system
+    proc,  # noqa: F401
     signals,
+    sysfs,  # noqa: F401
     tasks,
     user_namespace,
     uts,

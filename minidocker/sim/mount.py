@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
-from minidocker.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, fail
+from minidocker.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME, fail
 from minidocker.sim.namespace import Namespace
 from minidocker.sim.path import Location
 from minidocker.sim.propagation import leave
@@ -140,7 +140,8 @@ class Mount:
     def options(self) -> list[str]:
         """Return the options as /proc/mounts lists them: the mount's, then the file system's own."""
         flags = [name for flag, name in MOUNT_FLAGS.items() if self.flags & flag and flag != MS_RDONLY]
-        return ["ro" if self.readonly else "rw", *flags, "relatime", *self.superblock.options()]
+        flags += [] if self.flags & MS_STRICTATIME else ["relatime"]
+        return ["ro" if self.readonly else "rw", *flags, *self.superblock.options()]
 
 
 class MountNamespace(Namespace):

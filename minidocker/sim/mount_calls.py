@@ -12,6 +12,7 @@ from minidocker.linux import (
     MS_RDONLY,
     MS_REC,
     MS_REMOUNT,
+    MS_STRICTATIME,
     O_ACCMODE,
     O_RDONLY,
     UMOUNT_NOFOLLOW,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from minidocker.sim.open_file import OpenFile
     from minidocker.sim.task import Task
 
-_KEPT: Final = sum(MOUNT_FLAGS)
+_KEPT: Final = sum(MOUNT_FLAGS) | MS_STRICTATIME
 
 
 def sys_mount(task: "Task", source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:

@@ -18,7 +18,7 @@ from minidocker.sim.namespaces import NamespaceFile
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
 from minidocker.sim.pipe import Pipe, PipeEnd
-from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View
+from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View, not_modelled
 from minidocker.sim.regular import InodeFile
 from minidocker.sim.signals import may_signal
 
@@ -45,8 +45,19 @@ class Proc(SuperBlock):
         for path, (mode, text) in OF_SYSTEM.items():
             *directories, name = path.split("/")
             self._put(self._directory(directories), name, TextInode(self, mode, text))
+        for path in kernel.profile.pseudo:
+            self._put_opaque(path)
         self._put(self.root, "self", Self(self))
         self._put(self.root, "mounts", Link(self, "self/mounts"))
+
+    def _put_opaque(self, path: str) -> None:
+        """Have a directory, empty here, or a file whose text is not modelled, if the path is one of /proc."""
+        *directories, name = path.removesuffix("/").split("/")[1:]
+        if directories[:1] == ["proc"]:
+            parent = self._directory(directories[1:])
+            inode = Directory(self, 0o555) if path.endswith("/") else TextInode(self, 0o444, not_modelled)
+            if name not in parent.children:
+                self._put(parent, name, inode)
 
     def _directory(self, names: list[str]) -> Dentry:
         here = self.root

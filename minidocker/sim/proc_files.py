@@ -1,10 +1,11 @@
 """What the files of proc say, in the formats of proc(5). Each function takes a :class:`View` and returns the text."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from minidocker.linux import SIG_IGN
+from minidocker.linux import SIG_IGN, strerror
 from minidocker.sim.path import Location, path_of
 
 if TYPE_CHECKING:
@@ -202,6 +203,11 @@ def meminfo(view: View) -> str:
     root = view.kernel.host.fs.root.mount.superblock
     free = getattr(root, "free_pages", total >> 2) << 2
     return f"MemTotal:{total:>15} kB\nMemFree:{free:>16} kB\nMemAvailable:{free:>11} kB\n"
+
+
+def not_modelled(view: View) -> NoReturn:
+    """Refuse to say what only a real machine has to say (ENOSYS)."""
+    raise OSError(errno.ENOSYS, f"{strerror(errno.ENOSYS)}: the simulator does not model what this file says")
 
 
 Text = Callable[[View], str]

@@ -44,6 +44,11 @@ class Profile:
     boot_ns: int = 1_700_000_000_000_000_000
     """The virtual time of day at which the kernel starts, in nanoseconds since 1970."""
 
+    pseudo: tuple[str, ...] = (
+        "/proc/acpi/", "/proc/bus/", "/proc/fs/", "/proc/irq/", "/proc/keys", "/proc/timer_list", "/sys/firmware/",
+    )  # fmt: skip
+    """What there is in /proc and /sys of the things that a container is denied; a slash ends a directory's name."""
+
     def at_least(self, *version: int) -> bool:
         """Is the kernel of this version (``6, 2``) or newer?"""
         found = re.match(r"(\d+)\.(\d+)", self.release)
@@ -54,6 +59,8 @@ class Profile:
         """Return a profile of the kind that a real kernel's description is of (``real.probe.describe``)."""
         names = ("release", "machine", "rootless")
         same = {name: description[name] for name in names if name in description}
+        if "pseudo" in description:
+            same["pseudo"] = tuple(description["pseudo"])
         ids = description.get("ids") or {}
         for name in ("uid_map", "gid_map"):
             if name in ids:

@@ -60,7 +60,7 @@ def mount_tmpfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBl
             shown.append(f"size={size >> 10}k")
         elif key == "mode" and value:
             mode = _parse_number(value, 8) & 0o7777
-            shown.append(f"mode={mode:o}")
+            shown += [f"mode={mode:o}"] if mode != 0o1777 else []
         else:
             raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: tmpfs: unknown parameter '{key}'")
     tmpfs = Tmpfs(task.kernel, source=source or "none", size=size, mode=mode)

@@ -15,3 +15,35 @@ def kernel(request):
     kernel = AKernel()
     yield kernel
     kernel.close_kernel()
+
+
+@pytest.fixture(scope="module", params=["sim", "real"])
+def shared_host(request):
+    if request.param == "real":
+        rights.require("root")
+    from minidocker.hosts import open_host
+
+    host = open_host(request.param)
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def host(shared_host):
+    yield shared_host
+    for container in list(shared_host.engine.containers.values()):
+        shared_host.engine.remove(container, force=True)
+    assert shared_host.kernel.listener_error is None
+
+
+@pytest.fixture(scope="module")
+def labs_pair():
+    """A simulated and a real host of its kind, told the same commands."""
+    rights.require("root")
+    from minidocker.hosts import open_host
+
+    real = open_host("real")
+    sim = open_host("sim", like=real.description)
+    yield sim, real
+    sim.close()
+    real.close()

@@ -1,28 +1,9 @@
 """docker's commands over both kernels: the same words, the same exit codes, the same things left."""
 
 import pytest
-import rights
 
-from minidocker.hosts import open_host
 from minidocker.linux import O_RDONLY
 from minidocker.monitor import Null
-
-
-@pytest.fixture(scope="module", params=["sim", "real"])
-def shared_host(request):
-    if request.param == "real":
-        rights.require("root")
-    host = open_host(request.param)
-    yield host
-    host.close()
-
-
-@pytest.fixture
-def host(shared_host):
-    yield shared_host
-    for container in list(shared_host.engine.containers.values()):
-        shared_host.engine.remove(container, force=True)
-    assert shared_host.kernel.listener_error is None
 
 
 def mounts(host):

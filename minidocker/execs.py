@@ -1,0 +1,116 @@
+"""Execs: more programs in a running container (docker exec). They join the namespaces that its init has made.
+
+setns(2) moves a task at once into most namespaces, but into a PID namespace only its children. So the daemon itself
+asks for the container's PID namespace, clones, and goes back to its own; the new task is born inside, and joins the
+rest.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minidocker import namespaces, runtime, start
+from minidocker.container import PAUSED, RUNNING, Container
+from minidocker.create import with_environ
+from minidocker.errors import Conflict, ExecError, InvalidParameter
+from minidocker.kernel import Kernel
+from minidocker.linux import ALL_CAPABILITIES, CLONE_NEWPID, O_CLOEXEC, O_RDONLY
+from minidocker.process import Process
+from minidocker.refusal import Refused
+
+if TYPE_CHECKING:
+    from minidocker.engine import Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecOptions:
+    """What ``docker exec`` is told besides container and command."""
+
+    env: tuple[str, ...] = ()
+    user: str = ""
+    workdir: str = ""
+    privileged: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Exec(Process):
+    """One program that was started by docker exec."""
+
+    id: str
+    container: Container
+    argv: tuple[str, ...]
+    options: ExecOptions
+
+
+def create(engine: "Engine", container: Container, argv: Sequence[str], options: ExecOptions) -> Exec:
+    """Return what is to be run; Conflict if the container does not run or is paused, in Docker's words."""
+    if container.status == PAUSED:
+        raise Conflict(f"Container {container.name} is paused, unpause the container before exec")
+    if container.status != RUNNING:
+        raise Conflict(f"container {container.id} is not running")
+    return Exec(id=engine.new_id(), container=container, argv=tuple(argv), options=options)
+
+
+def run(engine: "Engine", process: Exec) -> None:
+    """Start it, and return once its program runs; ExecError, in runc's words, if it cannot."""
+    container, options = process.container, process.options
+    if options.workdir and not options.workdir.startswith("/"):
+        raise ExecError("Cwd must be an absolute path")
+    try:
+        with held(engine.kernel, container.pid, namespaces.own(container)) as ends:
+            kinds = [kind for kind in ends if kind != "pid"]
+            fds = {runtime.NAMESPACE_FD + place: ends[kind] for place, kind in enumerate(kinds)}
+            join = [(fd, namespaces.KINDS[kind]) for fd, kind in zip(fds, kinds, strict=True)]
+            spec = _spec(process, join)
+            with born_in(engine.kernel, ends.get("pid")):
+                gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, fds=fds)
+        start.release(engine, process, gate, lambda: engine.attach_exec(process))
+    except Refused as refused:
+        if refused.exit_code == start.REQUEST:
+            raise InvalidParameter(refused.reason, exit_code=126) from refused
+        raise ExecError(f"unable to start container process: {refused.reason}") from refused
+
+
+def _spec(process: Exec, join: Sequence[tuple[int, int]]) -> runtime.Spec:
+    container, options = process.container, process.options
+    return runtime.Spec(
+        argv=process.argv,
+        env=with_environ(container.env, options.env),
+        cwd=options.workdir or container.cwd,
+        user=options.user or container.user,
+        join=join,
+        capabilities=ALL_CAPABILITIES if options.privileged else container.capabilities,
+        no_new_privileges=container.no_new_privileges,
+        make_cwd=False,
+    )
+
+
+@contextmanager
+def held(kernel: Kernel, pid: int, kinds: Sequence[str]) -> Iterator[dict[str, int]]:
+    """Hold a task's namespaces of some kinds open, by descriptors of its /proc/PID/ns; they close with the block."""
+    fds: dict[str, int] = {}
+    try:
+        for kind in kinds:
+            fds[kind] = kernel.open(f"/proc/{pid}/ns/{kind}", O_RDONLY | O_CLOEXEC)
+        yield fds
+    finally:
+        for fd in fds.values():
+            kernel.close(fd)
+
+
+@contextmanager
+def born_in(kernel: Kernel, pid_namespace: int | None) -> Iterator[None]:
+    """Have the daemon's children be born in another PID namespace, until the block ends (setns(2), CLONE_NEWPID)."""
+    if pid_namespace is None:
+        yield
+        return
+    own = kernel.open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)
+    try:
+        kernel.setns(pid_namespace, CLONE_NEWPID)
+        try:
+            yield
+        finally:
+            kernel.setns(own, CLONE_NEWPID)
+    finally:
+        kernel.close(own)

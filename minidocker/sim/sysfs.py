@@ -1,0 +1,54 @@
+"""sysfs: the kernel's objects as directories (sysfs(5)). Only those that a container is given or denied are there.
+
+The directories are those of a Linux with cgroup file systems; what lies in them on a real machine, devices above all,
+is not modelled, and a name that is missing is ENOENT. Nobody makes or removes a name here (EPERM).
+"""
+
+import errno
+from typing import TYPE_CHECKING, Final, cast
+
+from minidocker.sim.dentry import Dentry
+from minidocker.sim.inode import SuperBlock
+from minidocker.sim.mount import register
+from minidocker.sim.proc import Directory, Proc
+
+if TYPE_CHECKING:
+    from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.task import Task
+
+#: What every Linux has; the profile says what else.
+_TREE: Final = (
+    "block", "bus", "class/net", "dev", "devices/virtual", "fs/cgroup", "kernel", "module", "power",
+)  # fmt: skip
+
+
+class Sysfs(SuperBlock):
+    """One sysfs. It belongs to the network namespace that its mounter was in: /sys/class/net shows that one's links."""
+
+    def __init__(self, kernel: "SimKernel", source: str) -> None:
+        """Make the directories."""
+        super().__init__(kernel, "sysfs", source=source)
+        self.root = Dentry("", None, self._inode(), self)
+        mine = [path.removeprefix("/sys/") for path in kernel.profile.pseudo if path.startswith("/sys/")]
+        for path in (*_TREE, *mine):
+            here = self.root
+            for name in path.strip("/").split("/"):
+                here = here.children.get(name) or self._put(here, name)
+
+    def _inode(self) -> Directory:
+        return Directory(cast("Proc", self), 0o555)  # proc's directories ask nothing that is only proc's
+
+    def _put(self, parent: Dentry, name: str) -> Dentry:
+        dentry = Dentry(name, parent, None, self)
+        dentry.instantiate(self._inode())
+        return dentry
+
+
+def mount_sysfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
+    """Make a sysfs (mount(2)); it has no options: EINVAL."""
+    if data:
+        raise OSError(errno.EINVAL, f"Invalid argument: sysfs: unknown parameter {data!r}")
+    return Sysfs(task.kernel, source or "none")
+
+
+register("sysfs", mount_sysfs)

@@ -1,0 +1,39 @@
+"""Spec: what a container's init and its exec'd programs are told, out of what the container is."""
+
+from collections.abc import Sequence
+
+from minidocker import mounts
+from minidocker.container import Container
+from minidocker.runtime import Spec
+
+
+def of(
+    container: Container,
+    *,
+    join: Sequence[tuple[int, int]] = (),
+    unshare: int = 0,
+    shm: str = "",
+    rootless: bool = False,
+) -> Spec:
+    """Return what a container's init is told. ``join`` are the descriptors of namespaces that it enters."""
+    config = container.host_config
+    named = config.uts_mode != "host"
+    covered = not config.privileged
+    return Spec(
+        root=container.merged,
+        hostname=container.hostname if named else "",
+        domainname=config.domainname if named else "",
+        argv=container.argv,
+        env=container.env,
+        cwd=container.cwd,
+        user=container.user,
+        join=tuple(join),
+        unshare=unshare,
+        mounts=[mount.to_json() for mount in mounts.of(config, shm=shm, rootless=rootless)],
+        masked=mounts.MASKED if covered else (),
+        protected=mounts.READ_ONLY if covered else (),
+        read_only=config.read_only,
+        capabilities=container.capabilities,
+        no_new_privileges=container.no_new_privileges,
+        seccomp=container.seccomp,
+    )
