@@ -102,7 +102,7 @@ def _order(task: str) -> list[int]:
 
 def _own(trace: Trace, task: str) -> Iterator[Sequence[Step]]:
     """Yield a task's steps, one by one, but consecutive reads of one descriptor together."""
-    steps = [step for step in trace.steps if step.task == task and not _of_pump(step)]
+    steps = [step for step in trace.steps if step.task == task and step.comparable and not _of_pump(step)]
     for _, group in itertools.groupby(enumerate(steps), key=lambda pair: _stream(pair[1]) or pair[0]):
         yield [step for _, step in group]
 

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Sequence
 from typing import Any, Final
 
-from minidocker import linux
+from minidocker import explain_isolation, linux
 from minidocker.kernel import Inner, SyscallEvent
 
 OVERLAY: Final = "Documentation/filesystems/overlayfs.rst"
@@ -13,7 +13,6 @@ _WHY: Final = {
     "chdir": "From now on relative paths begin here.",
     "chmod": "Permissions belong to the inode: to change them is to change the file.",
     "chown": "The owner belongs to the inode: to change it is to change the file.",
-    "clone": "A child task starts: it has copies of the parent's descriptors, and new namespaces where flags say so.",
     "close": "The descriptor's number is free again.",
     "dup2": "One open file, one more number for it: that is how a shell redirects.",
     "execve": "The task stays the same, with its id and descriptors; the program in it is another now.",
@@ -33,7 +32,6 @@ _WHY: Final = {
     "readlink": "What the symbolic link says.",
     "rename": "A name moves; the data stays where it is.",
     "rmdir": "An empty directory goes away.",
-    "sethostname": "The name belongs to the UTS namespace: the host keeps its own.",
     "stat": "What the inode at this path says.",
     "symlink": "A small file that says a path.",
     "truncate": "The file gets this length.",
@@ -48,6 +46,11 @@ _MOUNTS: Final = {
     "overlay": "One tree out of many: the topmost layer that has a name serves it; writes go to the upper directory.",
     "proc": "A /proc of the caller's own PID namespace: only its own processes are in it.",
     "tmpfs": "A file system in memory, empty and thrown away with its mount.",
+    "cgroup2": "The control groups as files, with the caller's own cgroup namespace at the top.",
+    "cgroup": "The control groups of one hierarchy as files, with the caller's own cgroup namespace at the top.",
+    "sysfs": "What the kernel tells of devices; its network part is the caller's network namespace's.",
+    "mqueue": "POSIX message queues as files: those of the caller's IPC namespace.",
+    "devpts": "Terminals of its own, apart from the host's.",
 }
 
 _ERRORS: Final = {
@@ -76,16 +79,20 @@ _INSIDE: Final = {
 }
 
 
-def why(event: SyscallEvent) -> str:
-    """Return one sentence why this call did what it did."""
+def why(event: SyscallEvent, where: str = "") -> str:
+    """Return one sentence why this call did what it did; ``where``: the path of /proc or cgroupfs that it is about."""
     if event.error is not None:
         name = linux.errno_name(event.error.errno)
-        return _ERRORS.get(name, f"The kernel refuses: {linux.strerror(event.error.errno).lower()}.")
+        return explain_isolation.why(event, where) or _ERRORS.get(
+            name, f"The kernel refuses: {linux.strerror(event.error.errno).lower()}."
+        )
     copied = next((inner for inner in event.inner if inner.name == "copy_up"), None)
     if copied is not None:
         return _copied(event, event.inner)
     if any(inner.name == "whiteout" for inner in event.inner):
         return "The name is in a lower layer, and that is read-only: a mark must hide it."
+    if said := explain_isolation.why(event, where):
+        return said
     if event.name == "open":
         return _opened(event.args)
     if event.name == "mount":
@@ -93,14 +100,18 @@ def why(event: SyscallEvent) -> str:
     return _WHY.get(event.name, "")
 
 
-def ref(name: str) -> dict[str, str]:
-    """Return where a call is documented: ``{"linux": "open(2)"}``."""
+def ref(name: str, where: str = "") -> dict[str, str]:
+    """Return where a call is documented: ``{"linux": "open(2)"}``; of a file of /proc or cgroupfs where that is."""
+    if place := explain_isolation.ref(name, where):
+        return {"linux": place}
     manual = {"listdir": "getdents64(2)", "sleep": "nanosleep(2)", "exit": "_exit(2)", "utime": "utimensat(2)"}
     return {"linux": manual.get(name, f"{name}(2)")}
 
 
 def inside(inner: Inner) -> tuple[str, str, dict[str, str]]:
     """Return of something inside the kernel: its text, one sentence why, and where to read on."""
+    if inner.name not in _INSIDE:
+        return explain_isolation.inside(inner)
     sentence, code = _INSIDE[inner.name]
     size = f"  {inner.size} B" if inner.name == "copy_up" else ""
     if inner.name == "copy_up" and inner.size == 0:
@@ -128,8 +139,18 @@ def _opened(args: Sequence[Any]) -> str:
 
 def _mounted(args: Sequence[Any]) -> str:
     _, target, fstype, bits, _ = args
+    if bits & linux.MS_REMOUNT:
+        return (
+            "The mount stays, with other flags."
+            if not bits & linux.MS_RDONLY
+            else "Nobody writes through this mount any more."
+        )
     if bits & linux.MS_BIND:
         return "The same tree, seen at one more place."
-    if bits & (linux.MS_PRIVATE | linux.MS_SLAVE):
+    if bits & linux.MS_PRIVATE:
         return "What is mounted from here on stays in this mount namespace."
+    if bits & linux.MS_SLAVE:
+        return "What others mount still arrives here; what is mounted here stays here."
+    if bits & linux.MS_SHARED:
+        return "What is mounted here appears in all that share it, and the other way round."
     return _MOUNTS.get(fstype, f"A file system is attached at {target}.")

@@ -50,6 +50,10 @@ class SyscallEvent:
     error: OSError | None = None
     inner: tuple[Inner, ...] = ()
     uppers: Mapping[str, Mapping[str, dict[str, Any] | None]]
+    child: str = ""
+    """Of a clone: the new task's line of descent."""
+    pids: tuple[int, ...] = ()
+    """Of a clone: the new task's number in the lab's outermost PID namespace, then in each one inwards to its own."""
 
 
 class Listener(Protocol):

@@ -15,6 +15,9 @@ from minidocker.trace import DOCKER, ENGINE, INSIDE, SYSCALL, Step, Trace, chain
 #: What the kernel did inside one call is a set: it is always told in this order, then by path.
 _ORDER: Final = {"copy_up": 0, "whiteout": 1, "opaque": 2}
 
+#: What tells no step of its own: how much a control group uses now.
+_USAGE: Final = "usage"
+
 #: An id of 64 digits is shown by its first twelve, as docker does.
 _ID: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
@@ -29,22 +32,23 @@ class Recorder:
         self._steps: list[Step] = []
         self._digests: dict[str, str] = {}
         self._state: State = empty_state()
-        self._tasks = Tasks()
-        self._state = apply(self._state, self._tasks.start(HOST, "daemon"))
+        self._tasks = Tasks(kernel)
+        self._state = apply(self._state, self._tasks.begin(self._state))
         self._initial = self._state
         self._named: set[str] = set()
 
     def __call__(self, event: SyscallEvent) -> None:
         """Take one finished system call (a kernel's listener)."""
-        inner = sorted(event.inner, key=lambda item: (_ORDER[item.name], item.path))
+        inner = _in_order(event.inner)
         shared = {item.path for item in inner}
         uppers = [
             (("uppers", name, path), entry) for name, entries in event.uppers.items() for path, entry in entries.items()
         ]
         changes = self._tasks.changes(event, self._state)
+        where = self._tasks.where(event, self._state)
         self._named.update(arg for arg in event.args[:2] if isinstance(arg, str) and arg.startswith("/"))
         own = [put for put in uppers if put[0][2] not in shared]
-        text = strace.text(event.name, event.args, event.kwargs, event.result)
+        text = self._tasks.noted(event, strace.text(event.name, event.args, event.kwargs, event.result))
         self._add(
             depth=SYSCALL,
             actor=event.actor,
@@ -54,15 +58,18 @@ class Recorder:
             result=strace.result(event.name, event.result, event.error),
             errno=linux.errno_name(event.error.errno) if event.error else None,
             local=event.error is None and self._tasks.is_local(event),
-            why=explain.why(event),
-            ref=explain.ref(event.name),
-            like=self._tasks.like(event, text),
+            why=explain.why(event, where),
+            ref=explain.ref(event.name, where),
+            like=self._tasks.like(event, text, self._state),
             unseen=bool(event.kwargs.get("unseen")),
             puts=own,
             changes=changes,
         )
         for item in inner:
             self._inside(event, item, [put for put in uppers if put[0][2] == item.path])
+        for item in self._tasks.noticed():
+            self._inside(event, item, [])
+        self._used([item for item in event.inner if item.name == _USAGE])
 
     def command(self, text: str, why: str = "") -> None:
         """Begin a docker command: the step of depth 0."""
@@ -141,8 +148,21 @@ class Recorder:
         text, why, ref = explain.inside(inner)
         self._add(
             depth=INSIDE, actor="kernel", task=event.task, call=inner.name, text=text, why=why, ref=ref,
-            observed=inner.observed, puts=puts,
+            observed=inner.observed, simulated=inner.simulated, data=dict(inner.data), puts=puts,
+            changes=self._tasks.inside(inner, self._state),
         )  # fmt: skip
+
+    def _used(self, usages: Sequence[Inner]) -> None:
+        """Add to the last step how much control groups use now: counters that have moved, by whatever was done."""
+        puts = [
+            (("cgroups", item.path, "usage", name), number)
+            for item in usages
+            if item.path in self._state["cgroups"]
+            for name, number in item.data.items()
+        ]
+        last = self._steps[-1]
+        if changes := self._changes(puts):  # local, so that the digest stays
+            self._steps[-1] = replace(last, changes=(*last.changes, *changes))
 
     def _add(
         self,
@@ -171,3 +191,11 @@ class Recorder:
 
     def _before_last(self, task: str) -> str:
         return next((step.digest for step in reversed(self._steps[:-1]) if step.task == task), "")
+
+
+def _in_order(inner: Sequence[Inner]) -> list[Inner]:
+    """Return what tells a step: what was done to files in the order of :data:`_ORDER`, the rest as it came."""
+    told = [item for item in inner if item.name != _USAGE]
+    files = [item for item in told if item.name in _ORDER]
+    files.sort(key=lambda item: (_ORDER[item.name], item.path))
+    return files + [item for item in told if item.name not in _ORDER]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from minidocker.state import Change, State, apply, empty_state
+from minidocker.state import Change, State, apply, empty_state, shared
 
 SCHEMA: Final = "minidocker.trace/1"
 
@@ -44,11 +44,21 @@ class Step:
     digest: str = ""
     like: str = ""
     """The text as compared between kernels, where it has numbers that differ (pids); else empty."""
+    simulated: bool = False
+    """Something inside the kernel that only the simulated one tells (a frame on its way): shown, never compared."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Of something inside the kernel: what it was, as JSON's values (a frame, who was killed for memory)."""
+
+    @property
+    def comparable(self) -> bool:
+        """Do both kernels tell this step, at the same place? A victim of the OOM killer one of them tells later."""
+        return not self.simulated and self.call != "oom_kill"
 
     def same_as(self) -> tuple[Any, ...]:
         """Return what must be equal on both kernels: all but what is local, observed, or words of explanation."""
         result = "" if self.local and self.errno is None else self.result
-        changes = tuple(sorted(json.dumps(c.to_json(), sort_keys=True) for c in self.changes))
+        both = [change for change in map(shared, self.changes) if change is not None]
+        changes = tuple(sorted(json.dumps(change.to_json(), sort_keys=True) for change in both))
         return (self.depth, self.actor, self.task, self.like or self.text, result, self.errno, changes)
 
     def to_json(self) -> dict[str, Any]:
@@ -56,7 +66,7 @@ class Step:
         value: dict[str, Any] = {name: getattr(self, name) for name in _STEP_FIELDS}
         value["changes"] = [change.to_json() for change in self.changes]
         value["ref"] = dict(self.ref)
-        flags = {name: getattr(self, name) for name in ("local", "observed", "unseen", "like")}
+        flags = {name: getattr(self, name) for name in ("local", "observed", "unseen", "like", "simulated", "data")}
         return value | {name: flag for name, flag in flags.items() if flag}
 
     @classmethod
@@ -136,6 +146,11 @@ class Trace:
 
 
 def chain_digest(previous: str, step: Step) -> str:
-    """Return a step's digest: 16 hexadecimal digits over the digest before it and what both kernels must agree on."""
+    """Return a step's digest: 16 hexadecimal digits over the digest before it and what both kernels must agree on.
+
+    A step that only one kernel can tell adds nothing to it.
+    """
+    if not step.comparable:
+        return previous
     text = json.dumps([previous, *step.same_as()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -61,7 +61,10 @@ def test_tasks_appear_become_programs_end_and_are_reaped():
     assert states[-2]["0.1.1"]["status"] == "zombie"
     assert states[-2]["0.1.1"]["exit_code"] == 3
     assert "0.1.1" not in states[-1]
-    assert states[-1]["0.1"]["namespaces"] == {"mnt": "mnt:2", "pid": "pid:2", "uts": "uts:1"}
+    assert states[-1]["0.1"]["namespaces"] == {
+        "user": "user:1", "mnt": "mnt:2", "pid": "pid:2", "uts": "uts:1", "ipc": "ipc:1", "net": "net:1",
+        "cgroup": "cgroup:1",
+    }  # fmt: skip
     assert trace.steps[-1].like == "0.1.1 ended: [{WIFEXITED(s) && WEXITSTATUS(s) == 3}]"
 
 

@@ -155,6 +155,8 @@ class Helper:
         for fd in (lab, lab_pidfd, ended):
             self.epoll.register(fd, select.EPOLLIN)
         self.unloaded = tasks.modules()
+        self.depth = len(_numbers("/proc/self/status")) - 1
+        """How many PID namespaces /proc shows around this one: none, but for a rootless lab that shows the host's."""
         self.title = Title()
         self.verbs: dict[str, Callable[..., Any]] = {
             "job": self.job,
@@ -236,7 +238,8 @@ class Helper:
         finally:
             if answer:
                 shown = (wire.named(args[0]), *map(wire.pack, args[1:])) if name == "clone" else args
-                self.steps.add("0", "daemon", name, shown, kwargs, answer)
+                born = self.newborn(answer[1]) if name == "clone" and answer[0] else {}
+                self.steps.add("0", "daemon", name, shown, kwargs, answer, **born)
 
     def job(self, function: str, *args: Any) -> Any:
         """Run a function of the lab's close to the kernel."""
@@ -303,6 +306,11 @@ class Helper:
                     return  # it stays until the lab waits for it; then we look behind it
                 os.waitpid(ended.si_pid, 0)
 
+    def newborn(self, pid: int) -> dict[str, Any]:
+        """Return what an event tells of the child that was just started."""
+        pidfd = next(fd for fd, number in self.children.items() if number == pid)
+        return {"child": f"0.{self.born}", "pids": self.numbers(pidfd)}
+
     def listen_to(self, fd: int) -> None:
         """Take reports of a task from now on."""
         channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd))
@@ -315,10 +323,14 @@ class Helper:
         try:
             for kind, *step in channel.reports():
                 channel.exec = step if kind == "exec" else None  # type: ignore[assignment]
+                born: dict[str, Any] = {}
                 if kind == "clone":
                     self.listen_to(channel.descriptor())
+                    if child := step.pop():
+                        born = {"child": child, "pids": self.numbers(pidfd := channel.descriptor())}
+                        os.close(pidfd)
                 if kind != "exec":
-                    self.note(step, look=kind != "stream")
+                    self.note(step, look=kind != "stream", **born)
                     self.steps.acknowledge(fd)
         except (wire.Gone, ConnectionResetError):
             if channel.exec:
@@ -329,10 +341,14 @@ class Helper:
             self.epoll.unregister(fd)
             channel.sock.close()
 
-    def note(self, step: Sequence[Any], *, look: bool = True) -> None:
+    def numbers(self, pidfd: int) -> tuple[int, ...]:
+        """Return a task's numbers, from this PID namespace inwards (pidfd_open(2), /proc/self/fdinfo)."""
+        return _numbers(f"/proc/self/fdinfo/{pidfd}")[self.depth :]
+
+    def note(self, step: Sequence[Any], *, look: bool = True, **born: Any) -> None:
         """Queue a step, if somebody listens and there is one; ``look``: it can have changed an upper directory."""
         if step and self.tracing[0]:
-            self.steps.add(*step, look=look)
+            self.steps.add(*step, look=look, **born)
 
     # news
 
@@ -375,3 +391,10 @@ class Helper:
             return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None or bool(self.children)
         except ChildProcessError:
             return False
+
+
+def _numbers(path: str) -> tuple[int, ...]:
+    """Return a task's numbers from the outermost PID namespace that /proc shows inwards (proc(5), NSpid)."""
+    with open(path, encoding="ascii", errors="replace") as lines:
+        words = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    return tuple(map(int, words))

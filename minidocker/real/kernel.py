@@ -231,7 +231,17 @@ class RealKernel(Kernel):
 
 
 def _event(
-    task: str, actor: str, name: str, args: Any, kwargs: Any, ok: bool, value: Any, inner: Any, uppers: Any
+    task: str,
+    actor: str,
+    name: str,
+    args: Any,
+    kwargs: Any,
+    ok: bool,
+    value: Any,
+    inner: Any,
+    uppers: Any,
+    child: Any,
+    pids: Any,
 ) -> SyscallEvent:
     return SyscallEvent(
         task=task,
@@ -243,6 +253,8 @@ def _event(
         error=None if ok else wire.unpack_error(value),  # type: ignore[arg-type]  # a call fails with OSError
         inner=tuple(map(wire.unpack_inner, inner)),
         uppers=uppers,
+        child=child,
+        pids=pids,
     )
 
 

@@ -46,10 +46,12 @@ class Steps:
         answer: tuple[Any, ...],
         *,
         look: bool = True,
+        child: str = "",
+        pids: tuple[int, ...] = (),
     ) -> None:
         """Note a finished call; ``answer`` is (True, result) or (False, error), all packed.
 
-        ``look=False``: it can have changed no upper directory.
+        ``look=False``: it can have changed no upper directory; ``child``, ``pids``: a clone's new task.
         """
         uppers: dict[str, Any] = {}
         inner: list[tuple[Any, ...]] = []
@@ -58,7 +60,7 @@ class Steps:
                 self._look(name, args, uppers, inner)
         except OSError as error:
             self._queue.append((wire.LOOKING_FAILED, wire.pack_error(error)))
-        self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers))
+        self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers, child, pids))
 
     def _look(self, name: str, args: Sequence[Any], uppers: dict[str, Any], inner: list[tuple[Any, ...]]) -> None:
         # An execve changes nothing. What a program of the image then did by itself is found when an end is waited for.

@@ -211,12 +211,12 @@ class Task:
             self.report(kind, *step, (True, wire.pack(value)))
         return value
 
-    def report(self, *report: Any, fd: int = -1) -> None:
+    def report(self, *report: Any, fds: Sequence[int] = ()) -> None:
         """Tell the helper, and wait until it has looked."""
         frame = wire.encode(report)
-        if fd >= 0:
+        if fds:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.channel)
-            socket.send_fds(sock, [frame], [fd])
+            socket.send_fds(sock, [frame], list(fds))
             sock.detach()
         else:
             wire.write(self.channel, frame)
@@ -242,8 +242,10 @@ class Task:
             child.begin(main, args, fds)
         os.close(theirs)
         call = (self.line, self.actor, "clone", wire.pack((main, *args)), {"flags": flags, "fds": fds and dict(fds)})
-        self.report("clone", *call, (True, pid), fd=ours)
-        os.close(ours)
+        told = [own_fd(os.pidfd_open(pid))] if self.tracing[0] else []
+        self.report("clone", *call, (True, pid), f"{self.line}.{self.born}" if told else "", fds=[ours, *told])
+        for fd in (ours, *told):
+            os.close(fd)
         return pid
 
     def execve(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:

@@ -159,13 +159,13 @@ def _path(path: Any) -> Any:
 
 def pack_inner(inner: Inner) -> tuple[Any, ...]:
     """Return an Inner as a tuple."""
-    return (inner.name, inner.path, inner.size, inner.observed)
+    return (inner.name, inner.path, inner.size, inner.observed, inner.simulated, dict(inner.data))
 
 
 def unpack_inner(value: tuple[Any, ...]) -> Inner:
     """Return the Inner that :func:`pack_inner` was given."""
-    name, path, size, observed = value
-    return Inner(name=name, path=path, size=size, observed=observed)
+    name, path, size, observed, simulated, data = value
+    return Inner(name=name, path=path, size=size, observed=observed, simulated=simulated, data=data)
 
 
 def reference(function: Any) -> str:

@@ -246,6 +246,7 @@ class SimKernel(Kernel):
                 error=error,
                 inner=tuple(inner),
                 uppers={key: entries for key, entries in changed.items() if entries},
+                **_born(task) if name == "clone" and error is None else {},
             )
             if listener is not None:
                 listener(event)
@@ -285,6 +286,12 @@ class SimKernel(Kernel):
         """End every task and let go of all descriptors."""
         tasks.end_all(self)
         self.host.files.close_all()
+
+
+def _born(task: Task) -> dict[str, Any]:
+    """Return what an event tells of a task's youngest child."""
+    child = task.children[-1]
+    return {"child": child.line, "pids": tasks.numbers(child)}
 
 
 def _plant(disk: Tmpfs) -> None:

@@ -102,6 +102,11 @@ def outermost(task: Task) -> int:
     return namespace.number(task)
 
 
+def numbers(task: Task) -> tuple[int, ...]:
+    """Return a task's number in each PID namespace that it can be seen from, the outermost first."""
+    return tuple(reversed([namespace.number(task) for namespace in task.ns.pid.around()]))
+
+
 def sys_exit(task: Task, status: int) -> None:
     """End the caller (_exit(2)). The lowest 8 bits of status are what the parent's wait4 tells."""
     if task is task.kernel.host:
