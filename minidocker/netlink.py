@@ -17,6 +17,8 @@ class Link:
     flags: tuple[str, ...] = ()
     master: str = ""
     """The bridge that it is a port of."""
+    qdisc: str = "noop"
+    """Who decides which packet leaves next (IFLA_QDISC): ``noop`` until it was first up, then ``noqueue``."""
     peer: int = 0
     """The index of a veth's other end, in whichever namespace that is (IFLA_LINK); 0 if it has none."""
     rx_bytes: int = 0

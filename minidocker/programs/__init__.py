@@ -16,11 +16,11 @@ MAGIC: Final = b"#!minidocker "
 MODULES: Final[dict[str, str]] = {
     name: name
     for name in (
-        "basename", "busybox", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dd", "dirname", "du",
-        "echo", "env", "false", "find", "grep", "head", "hexdump", "hostname", "id", "kill", "ln", "ls",
-        "mkdir", "mkfifo", "mknod", "mount", "mv", "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed",
-        "seq", "sh", "sha256sum", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "touch", "tr", "true",
-        "umount", "uname", "uniq", "wc", "which", "whoami", "xargs", "yes",
+        "basename", "busybox", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dd", "dirname", "du", "echo",
+        "env", "false", "find", "grep", "head", "hexdump", "hostname", "id", "ifconfig", "ip", "kill", "ln", "ls",
+        "mkdir", "mkfifo", "mknod", "mount", "mv", "nc", "ping", "printf", "ps", "pwd", "readlink", "rm", "rmdir",
+        "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "touch", "tr",
+        "true", "umount", "uname", "uniq", "wc", "which", "whoami", "xargs", "yes",
     )
 } | {"[": "test", "ash": "sh", "egrep": "grep", "fgrep": "grep"}  # fmt: skip
 

@@ -103,6 +103,7 @@ def _link(told: Any, names: dict[int, str]) -> Link:
         address=told.get_attr("IFLA_ADDRESS") or "",
         mtu=told.get_attr("IFLA_MTU"),
         flags=_flags(told["flags"]),
+        qdisc=told.get_attr("IFLA_QDISC") or "noop",
         master=names.get(told.get_attr("IFLA_MASTER") or 0, ""),
         peer=told.get_attr("IFLA_LINK") or 0,
         **{name: stats.get(name, 0) for name in ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets")},

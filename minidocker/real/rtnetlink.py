@@ -61,6 +61,7 @@ class LinkMessage(nlmsg):
         (3, "IFLA_IFNAME", "asciiz"),
         (4, "IFLA_MTU", "uint32"),
         (5, "IFLA_LINK", "uint32"),
+        (6, "IFLA_QDISC", "asciiz"),
         (10, "IFLA_MASTER", "uint32"),
         (18, "IFLA_LINKINFO", "info"),
         (23, "IFLA_STATS64", "stats"),
