@@ -16,6 +16,8 @@ _LONG: Final = (-(1 << 63), (1 << 63) - 1)
 _ID: Final = (-1, (1 << 32) - 1)
 #: The encoded numbers of devices.
 _DEVICE: Final = (0, (1 << 32) - 1)
+#: Sets of capabilities.
+_MASK: Final = (0, (1 << 64) - 1)
 #: Nanoseconds whose seconds fit into time_t.
 _TIME: Final = (-(1 << 63) * 1_000_000_000, (1 << 63) * 1_000_000_000 - 1)
 
@@ -23,7 +25,8 @@ _TIME: Final = (-(1 << 63) * 1_000_000_000, (1 << 63) * 1_000_000_000 - 1)
 _RANGES: Final[dict[str, tuple[int, int]]] = (
     dict.fromkeys(("lseek", "read", "truncate", "ftruncate"), _LONG)
     | dict.fromkeys(("chown", "lchown", "fchown", "setuid", "setgid", "seteuid", "setegid", "setgroups"), _ID)
-    | {"mknod": _DEVICE, "utime": _TIME}
+    | dict.fromkeys(("mmap", "munmap", "process_vm_readv", "process_vm_writev", "shmget", "shmdt", "msgrcv"), _LONG)
+    | {"mknod": _DEVICE, "utime": _TIME, "capset": _MASK, "prctl": _LONG}
 )
 #: What passes by unseen: a clone's arguments are its program's, in Python, and access never raises.
 _UNCHECKED: Final = frozenset(("access", "clone"))

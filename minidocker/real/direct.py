@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from minidocker import arguments
-from minidocker.kernel import Credentials, Event, Files, Links, Mounts, Sockets, Stat, Tasks
+from minidocker.kernel import Credentials, Event, Files, Ipc, Links, Memory, Mounts, Sockets, Stat, Tasks
 from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, fail
-from minidocker.real import netns, overlay, syscalls
+from minidocker.real import capability, ipc, memory, netns, overlay, syscalls
 from minidocker.real.own import OWN_FDS, checked
 from minidocker.real.sockets import SocketCalls
 
@@ -40,7 +40,7 @@ def stat_of(found: os.stat_result) -> Stat:
     )
 
 
-class Direct(Files, Mounts, Credentials, Tasks, Links, Sockets, SocketCalls):
+class Direct(Files, Mounts, Credentials, Tasks, Memory, Ipc, Links, Sockets, SocketCalls):
     """This machine's kernel, called from this very process."""
 
     def __init__(self) -> None:
@@ -112,6 +112,14 @@ class Direct(Files, Mounts, Credentials, Tasks, Links, Sockets, SocketCalls):
             os.set_inheritable(fd, True)
         return fd
 
+    def sys_pidfd_open(self, pid: int, flags: int = 0) -> int:
+        """Return a descriptor of a task, which an execve closes (pidfd_open(2))."""
+        return self.new_fd(os.pidfd_open(pid, flags), O_CLOEXEC)
+
+    def sys_sched_getaffinity(self, pid: int = 0) -> list[int]:
+        """Return the processors that a task may run on (sched_getaffinity(2))."""
+        return sorted(os.sched_getaffinity(pid))
+
     def sys_read(self, fd: int, n: int) -> bytes:
         """Read at the descriptor's offset (read(2))."""
         return os.read(checked(fd), n)
@@ -176,7 +184,8 @@ _OS_NAMES: Final = (
     "mknod", "chdir", "getcwd", "umask", "seteuid", "setegid", "setuid", "setgid", "getgroups", "getuid",
     "geteuid", "getgid", "getegid", "getpid", "kill",
 )  # fmt: skip
-_OTHER_NAMES: Final = ("umount2", "pivot_root", "sethostname")
+_OTHER_NAMES: Final = ("umount2", "pivot_root", "sethostname", "setdomainname", "getdomainname", "prctl")
+_IPC_NAMES: Final = ("msgget", "msgsnd", "msgrcv", "msgctl", "shmget", "shmat", "shmdt", "shmctl")
 _DESCRIPTOR_NAMES: Final = ("lseek", "ftruncate", "fchmod", "fchown", "fchdir", "fsync", "setns", "isatty")
 
 
@@ -189,6 +198,9 @@ def _of_descriptor(call: Callable[..., Any]) -> Callable[..., Any]:
 _OS_CALLS: Final[dict[str, Callable[..., Any]]] = (
     {name: getattr(os, name) for name in _OS_NAMES}
     | {name: getattr(syscalls, name) for name in _OTHER_NAMES}
+    | {name: getattr(capability, name) for name in ("capget", "capset")}
+    | {name: getattr(memory, name) for name in ("mmap", "munmap", "process_vm_readv", "process_vm_writev")}
+    | {name: getattr(ipc, name) for name in _IPC_NAMES}
     | {name: _of_descriptor(getattr(os, name, None) or getattr(syscalls, name)) for name in _DESCRIPTOR_NAMES}
 )
 

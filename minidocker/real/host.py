@@ -11,7 +11,8 @@ import select
 from stat import S_ISFIFO, S_ISREG
 from typing import NoReturn
 
-from minidocker.linux import O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, WNOHANG
+from minidocker.linux import IPC_NOWAIT, O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, WNOHANG
+from minidocker.real import ipc
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.sockets import HostSockets
 
@@ -80,6 +81,19 @@ class Host(HostSockets, Direct):
         if not found and not options & WNOHANG:
             _again()
         return found, status
+
+    def sys_msgsnd(self, msqid: int, mtype: int, data: bytes, flags: int = 0) -> None:
+        """Append a message (msgsnd(2)); EAGAIN if the queue is full."""
+        ipc.msgsnd(msqid, mtype, data, flags | IPC_NOWAIT)
+
+    def sys_msgrcv(self, msqid: int, size: int, mtype: int = 0, flags: int = 0) -> tuple[int, bytes]:
+        """Take a message (msgrcv(2)); EAGAIN if there is none."""
+        try:
+            return ipc.msgrcv(msqid, size, mtype, flags | IPC_NOWAIT)
+        except OSError as error:
+            if error.errno == errno.ENOMSG and not flags & IPC_NOWAIT:
+                _again()
+            raise
 
     def sys_close(self, fd: int) -> None:
         """Close a descriptor, which is watched no more (close(2))."""

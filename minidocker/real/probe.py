@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from minidocker import mounts
 from minidocker.kernel import Files, Kernel, Mounts
-from minidocker.linux import O_RDONLY, errno_name, strerror
-from minidocker.real import cgroups, idmap
+from minidocker.linux import ALL_CAPABILITIES, O_RDONLY, errno_name, strerror
+from minidocker.real import capability, cgroups, idmap
 from minidocker.real.kernel import RealKernel
 
 _DISK: Final = "/var/lib/docker"
@@ -79,6 +79,7 @@ def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
         "release": name.release,
         "machine": name.machine,
         "rootless": rootless,
+        "capabilities": ALL_CAPABILITIES if rootless else capability.capget().permitted,
         "overlay": list(_overlay_options(rootless)),
         "cgroups": cgroup_layout() if kernel is None else kernel.groups.layout,
     }

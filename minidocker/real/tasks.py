@@ -1,5 +1,6 @@
 """A task on this machine: a cloned process in which a coroutine over System is driven, each call performed at once."""
 
+import errno
 import os
 import resource  # noqa: F401  os.wait4 imports it when first called, which a task in a container cannot
 import select
@@ -17,8 +18,8 @@ from stat import S_ISFIFO, S_ISSOCK
 from typing import Any, Final, NoReturn
 
 from minidocker import programs
-from minidocker.linux import CLONE_NEWNET, PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
-from minidocker.real import execve, netns, syscalls, wire
+from minidocker.linux import CLONE_NEWNET, IPC_NOWAIT, PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
+from minidocker.real import capability, execve, ipc, netns, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.host import own_fd
 from minidocker.real.signals import Handler, Signals, interrupted
@@ -26,6 +27,8 @@ from minidocker.real.sockets import TaskSockets
 from minidocker.real.title import Title
 from minidocker.system import Main, System, Trap
 
+#: How often a task that handles signals looks for a message: queues have no descriptor to wait on.
+LOOK_AGAIN_S: Final = 0.005
 #: What a task exits with whose helper is gone: nobody will see it.
 ORPHANED: Final = 70
 
@@ -83,6 +86,26 @@ class TaskCalls(TaskSockets, Direct):
     def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
         """Reap a child, waiting for its end (wait4(2))."""
         return self.signals.wait4(pid, options)
+
+    def sys_msgsnd(self, msqid: int, mtype: int, data: bytes, flags: int = 0) -> None:
+        """Append a message, waiting for room (msgsnd(2))."""
+        self._waiting(flags, lambda flags: ipc.msgsnd(msqid, mtype, data, flags))
+
+    def sys_msgrcv(self, msqid: int, size: int, mtype: int = 0, flags: int = 0) -> tuple[int, bytes]:
+        """Take a message, waiting for one (msgrcv(2))."""
+        return self._waiting(flags, lambda flags: ipc.msgrcv(msqid, size, mtype, flags))
+
+    def _waiting(self, flags: int, call: Callable[[int], Any]) -> Any:
+        """Make a call that waits; with handled signals, which are blocked meanwhile, look again and again."""
+        if flags & IPC_NOWAIT or not self.signals.handlers:
+            return call(flags)
+        while True:
+            try:
+                return call(flags | IPC_NOWAIT)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.ENOMSG):
+                    raise
+            self.signals.wait(timeout_s=LOOK_AGAIN_S)
 
     def sys_signal(self, signum: int, handler: Handler) -> Handler:
         """Say what a signal does (signal(2))."""
@@ -256,6 +279,7 @@ class Task:
         self.calls.close_on_exec()
         self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
         self.title.set(self.actor, program.argv)
+        capability.after_execve()
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # as after any execve: else its /proc/self would be root's
         raise Become(program.main(System(), program.argv, dict(env)))
 

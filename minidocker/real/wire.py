@@ -11,7 +11,7 @@ import os
 from importlib import import_module
 from typing import Any, Final
 
-from minidocker.kernel import Inner, Stat
+from minidocker.kernel import Capabilities, Inner, Stat
 from minidocker.netlink import Address, Link, Neighbour, Route
 
 #: The tags of what marshal does not take by itself.
@@ -22,7 +22,7 @@ _PLAIN: Final = frozenset({bool, int, float, str, bytes})
 #: The values that calls return, by their tags: the class and its fields.
 _VALUES: Final = {
     f"\0{kind.__name__.lower()}": (kind, tuple(kind.__dataclass_fields__))
-    for kind in (Stat, Link, Address, Route, Neighbour)
+    for kind in (Stat, Capabilities, Link, Address, Route, Neighbour)
 }
 _TAGS: Final = {kind: tag for tag, (kind, _) in _VALUES.items()}
 

@@ -1,6 +1,7 @@
 """What is known of an inode and how it is set: stat(2), chmod(2), chown(2), truncate(2), utimensat(2), access(2)."""
 
 import errno
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from minidocker.kernel import Stat
@@ -11,10 +12,10 @@ from minidocker.sim.path import Location, lookup
 from minidocker.sim.permission import (
     MAY_WRITE,
     S_ISGID,
+    capable_over,
     keeps_setgid,
     owns,
     permitted,
-    privileged_over,
     require,
     without_setid,
 )
@@ -29,13 +30,21 @@ if TYPE_CHECKING:
 def sys_stat(task: "Task", path: str) -> Stat:
     """Tell about the inode that a path leads to (stat(2))."""
     location = lookup(task, path)
-    return location.inode.stat(location.dentry)
+    return seen(task, location.inode.stat(location.dentry))
 
 
 def sys_lstat(task: "Task", path: str) -> Stat:
     """Tell about the inode of a name, of a symlink itself (lstat(2))."""
     location = lookup(task, path, follow=False)
-    return location.inode.stat(location.dentry)
+    return seen(task, location.inode.stat(location.dentry))
+
+
+def seen(task: "Task", stat: Stat) -> Stat:
+    """Return what a task is told: owner and group by the numbers of its user namespace, 65534 for nobody there."""
+    user = task.creds.user
+    if user.parent is None:
+        return stat
+    return replace(stat, st_uid=user.shown_uid(stat.st_uid), st_gid=user.shown_gid(stat.st_gid))
 
 
 def open_location(task: "Task", fd: int) -> Location:
@@ -56,7 +65,7 @@ def held_inode(task: "Task", fd: int) -> "Inode":
 
 
 def sys_chmod(task: "Task", path: str, mode: int) -> None:
-    """Set the permission bits (chmod(2)); EPERM for all but owner and root."""
+    """Set the permission bits (chmod(2)); EPERM for all but the owner, without CAP_FOWNER."""
     location = lookup(task, path)
     _chmod(task, location, location.inode, mode)
 
@@ -94,19 +103,20 @@ def sys_fchown(task: "Task", fd: int, uid: int, gid: int) -> None:
 
 
 def _chown(task: "Task", location: Location, inode: "Inode", uid: int, gid: int) -> None:
-    """Change ids. Only root gives files away; the owner may choose among its groups (EPERM). Unmapped ids are EINVAL.
+    """Change ids. CAP_CHOWN gives files away; the owner may choose among its groups (EPERM). Unmapped ids are EINVAL.
 
     Set-user-id and set-group-id end, even if root does it.
     """
     want_write(location.mount)
-    creds, users = task.creds, task.kernel.users
+    creds, users = task.creds, task.creds.user
     uid, gid = (-1 if number == UNMAPPED else number for number in (uid, gid))
-    change = Change(uid=None if uid == -1 else users.uid(uid), gid=None if gid == -1 else users.gid(gid))
-    if not privileged_over(creds, inode):
+    change = Change(uid=None if uid == -1 else users.valid_kuid(uid), gid=None if gid == -1 else users.valid_kgid(gid))
+    _require_kept(inode, change)
+    if not capable_over(creds, inode, "CAP_CHOWN"):
         mine = inode.uid == creds.euid
-        if uid != -1 and not (mine and uid == inode.uid):
+        if change.uid is not None and not (mine and change.uid == inode.uid):
             fail(errno.EPERM)
-        if gid != -1 and not (mine and (gid == inode.gid or creds.in_group(gid))):
+        if change.gid is not None and not (mine and (change.gid == inode.gid or creds.in_group(change.gid))):
             fail(errno.EPERM)
     if not inode.is_dir and inode.mode & 0o6000:
         mode = without_setid(creds, inode)
@@ -115,6 +125,15 @@ def _chown(task: "Task", location: Location, inode: "Inode", uid: int, gid: int)
                 fail(errno.EPERM)
             change.mode = mode & 0o7777
     inode.change(location.dentry, change)
+
+
+def _require_kept(inode: "Inode", change: Change) -> None:
+    """Refuse an owner that the file system cannot keep: it has no number where that was mounted (EOVERFLOW)."""
+    user = inode.superblock.user
+    if (change.uid is not None and not user.has_uid(change.uid)) or (
+        change.gid is not None and not user.has_gid(change.gid)
+    ):
+        fail(errno.EOVERFLOW)
 
 
 def sys_truncate(task: "Task", path: str, length: int) -> None:

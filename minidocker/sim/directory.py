@@ -8,10 +8,10 @@ import errno
 from typing import TYPE_CHECKING
 
 from minidocker.linux import O_DIRECTORY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, fail
+from minidocker.sim.capability import capable
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Last, Location, Walk, check_path, lookup, lookup_parent
 from minidocker.sim.permission import (
-    MAY_EXEC,
     MAY_READ,
     MAY_WRITE,
     S_ISGID,
@@ -19,8 +19,10 @@ from minidocker.sim.permission import (
     owns,
     permitted,
     require,
+    require_creatable,
     require_removable,
 )
+from minidocker.sim.user_namespace import FIRST
 
 if TYPE_CHECKING:
     from minidocker.sim.dentry import Dentry
@@ -65,10 +67,9 @@ def _new_name(task: "Task", path: str, *, directory: bool = False) -> "tuple[Loc
 
 def _make(task: "Task", path: str, mode: int, *, rdev: int = 0, target: str = "") -> None:
     parent, dentry = _new_name(task, path, directory=mode & S_IFMT == S_IFDIR)
-    require(task.creds, parent.inode, MAY_WRITE | MAY_EXEC)
+    require_creatable(task, parent.inode)
     # CAP_MKNOD counts in the first user namespace alone: rootless, root may make no device either (user_namespaces(7)).
-    may_mknod = task.creds.privileged and task.kernel.users.is_first
-    if mode & S_IFMT in (S_IFCHR, S_IFBLK) and not may_mknod and not _is_whiteout(mode, rdev):
+    if mode & S_IFMT in (S_IFCHR, S_IFBLK) and not _is_whiteout(mode, rdev) and not capable(task, FIRST, "CAP_MKNOD"):
         fail(errno.EPERM)
     parent.inode.make(dentry, mode, task.creds, rdev=rdev, target=target)
 
@@ -84,7 +85,7 @@ def sys_mkdir(task: "Task", path: str, mode: int = 0o777) -> None:
 
 
 def sys_mknod(task: "Task", path: str, mode: int = 0o600, device: int = 0) -> None:
-    """Make a regular file, fifo, socket or device (mknod(2)); EPERM for a directory, and for devices unless root."""
+    """Make a regular file, fifo, socket or device (mknod(2)); EPERM for a directory, for devices without CAP_MKNOD."""
     kind = mode & S_IFMT or S_IFREG
     if kind == S_IFDIR:
         fail(errno.EPERM)
@@ -107,7 +108,7 @@ def sys_link(task: "Task", src: str, dst: str, *, follow_symlinks: bool = False)
     if old.mount is not parent.mount:
         fail(errno.EXDEV)
     _may_link(task, old.inode)
-    require(task.creds, parent.inode, MAY_WRITE | MAY_EXEC)
+    require_creatable(task, parent.inode)
     if old.inode.is_dir:
         fail(errno.EPERM)
     if not old.inode.nlink:
@@ -219,7 +220,7 @@ def _may_rename(task: "Task", old: "Dentry", new: "Dentry") -> None:
     if target is None:
         if to_directory.dead:
             fail(errno.ENOENT)
-        require(creds, to_directory, MAY_WRITE | MAY_EXEC)
+        require_creatable(task, to_directory)
     else:
         require_removable(creds, to_directory, target)
         if source.is_dir and not target.is_dir:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from minidocker.linux import MS_NOEXEC, S_IFREG, fail, strerror
 from minidocker.programs import load, program_name
+from minidocker.sim.exec_credentials import commit_exec
 from minidocker.sim.path import lookup
 from minidocker.sim.permission import MAY_EXEC, require
 from minidocker.sim.regular import InodeFile
@@ -51,6 +52,7 @@ def sys_execve(task: "Task", path: str, argv: Sequence[str], env: Mapping[str, s
     if task is task.kernel.host:
         fail(errno.EPERM)  # the host's side is no program
     program, arguments, location = _find(task, path, list(argv) or [""], env)
+    commit_exec(task, location)
     old = task.coroutine
     task.coroutine = program(SYSTEM, arguments, dict(env))
     if old is not None:

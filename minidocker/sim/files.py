@@ -28,9 +28,10 @@ from minidocker.linux import (
     SEEK_SET,
     fail,
 )
+from minidocker.sim.attributes import seen
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import Last, Location, Walk, check_path
-from minidocker.sim.permission import MAY_EXEC, MAY_READ, MAY_WRITE, S_ISVTX, require
+from minidocker.sim.permission import MAY_READ, MAY_WRITE, S_ISVTX, require, require_creatable
 from minidocker.sim.regular import InodeFile, truncate_inode
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _create(task: "Task", last: Last, found: Location, mode: int) -> None:
     """Make a regular file at a negative dentry."""
     directory = last.parent.inode
     want_write(last.parent.mount)
-    require(task.creds, directory, MAY_WRITE | MAY_EXEC)
+    require_creatable(task, directory)
     directory.make(found.dentry, S_IFREG | mode & 0o7777 & ~task.fs.umask, task.creds)
 
 
@@ -141,7 +142,7 @@ def _may_open(task: "Task", location: Location, flags: int, *, created: bool) ->
         fail(errno.ELOOP)
     if kind == S_IFDIR and access & MAY_WRITE and not created:
         fail(errno.EISDIR)
-    if kind in (S_IFCHR, S_IFBLK) and mount.flags & MS_NODEV:
+    if kind in (S_IFCHR, S_IFBLK) and (mount.flags & MS_NODEV or not mount.superblock.user.is_first):
         fail(errno.EACCES)
     writes = kind in (S_IFREG, S_IFDIR) and flags & O_ACCMODE != O_RDONLY
     if writes and mount.superblock.readonly and not created:
@@ -194,7 +195,7 @@ def sys_ftruncate(task: "Task", fd: int, length: int) -> None:
 
 def sys_fstat(task: "Task", fd: int) -> Stat:
     """Tell about an open file's inode (fstat(2))."""
-    return task.files.get(fd).stat()
+    return seen(task, task.files.get(fd).stat())
 
 
 def sys_fsync(task: "Task", fd: int) -> None:

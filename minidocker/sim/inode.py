@@ -15,7 +15,7 @@ from pyfakefs.fake_file import FakeDirectory, FakeFile
 from minidocker.kernel import Stat
 from minidocker.linux import S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, XATTR_CREATE, XATTR_REPLACE, fail
 from minidocker.sim.sparse import PAGE, SparseData
-from minidocker.sim.user_namespace import shown
+from minidocker.sim.user_namespace import FIRST, UserNamespace
 
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
@@ -48,6 +48,10 @@ class SuperBlock:
         self.source = source
         self.readonly = readonly
         self.device = kernel.new_device()
+        self.user: UserNamespace = FIRST
+        """The user namespace that it was mounted in (s_user_ns): elsewhere its devices are no devices."""
+        self.tells_of_system = False
+        """Does it tell of more than its own files, as proc does (SB_I_USERNS_VISIBLE)?"""
         self.root: Dentry
         self.last_ino = 0
 
@@ -108,8 +112,12 @@ class Inode:
         """Is it overlayfs's mark for "nothing here": a character device 0:0?"""
         return self.mode & S_IFMT == S_IFCHR and self.rdev == 0
 
+    def lets_in(self, creds: "Credentials") -> bool:
+        """Does it allow what neither its mode nor a capability does?"""
+        return False
+
     def stat(self, dentry: "Dentry") -> Stat:
-        """Tell about the inode (stat(2))."""
+        """Tell about the inode (stat(2)), in the kernel's numbers for owner and group."""
         fail(errno.ENOSYS)
 
     def lookup(self, dentry: "Dentry") -> None:
@@ -267,8 +275,8 @@ class HeldInode(Inode):
             st_ino=self.ino,
             st_dev=self.superblock.device,
             st_nlink=self.nlink,
-            st_uid=shown(held.st_uid),
-            st_gid=shown(held.st_gid),
+            st_uid=held.st_uid,
+            st_gid=held.st_gid,
             st_size=size,
             st_rdev=self.rdev,
             st_blocks=self.data.taken * (PAGE // 512),

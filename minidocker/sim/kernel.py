@@ -13,6 +13,7 @@ from minidocker.linux import O_RDWR, S_IFCHR, S_IFDIR, S_IFIFO, fail
 from minidocker.observe import UpperWatch
 from minidocker.sim import (
     attributes,
+    capability,
     credentials,
     descriptors,
     device,
@@ -23,23 +24,25 @@ from minidocker.sim import (
     mount_calls,
     mqueue,  # noqa: F401
     namespaces,
+    pidfd,
     pipe,
+    prctl,
     proc,  # noqa: F401
+    rootless,
+    setns,
     signals,
     sysfs,  # noqa: F401
     tasks,
-    user_namespace,
     uts,
     working_directory,
     xattr,
 )
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
-from minidocker.sim.dentry import Dentry
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.events import Events
 from minidocker.sim.file_handle import FileHandles
-from minidocker.sim.inode import Change
+from minidocker.sim.memory import AddressSpace
 from minidocker.sim.mount import Mount, register
 from minidocker.sim.namespaces import Namespaces
 from minidocker.sim.net import rtnetlink
@@ -56,8 +59,8 @@ SystemCall = Callable[..., Any]
 
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
-    attributes, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pipe, rtnetlink,
-    signals, tasks, uts, working_directory, xattr,
+    attributes, capability, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pidfd, pipe,
+    prctl, rtnetlink, setns, signals, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -71,9 +74,6 @@ _HOST_TREE: Final = {
     "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "mnt": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755,
     "sys": 0o555, "tmp": 0o1777, "var": 0o755, "var/lib": 0o755, "var/lib/docker": 0o710,
 }  # fmt: skip
-
-#: Where the real helper has a disk of its own, and so the lab its own directories: root's in any user namespace.
-_DISK: Final = "/var/lib"
 
 #: The devices of a simulated host: null(4), full(4), random(4), tty(4).
 _DEVICES: Final = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
@@ -101,11 +101,10 @@ class SimKernel(Kernel):
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
         self.softirq = Softirq(self)
-        self.users = user_namespace.FIRST
-        """Which ids there are. The host boots with all of them, and then is what its profile says."""
         self.host = self._boot()
         self._furnish()
-        self._enter_user_namespace()
+        if self.profile.rootless:
+            rootless.enter(self)
 
     def _boot(self) -> Task:
         """Mount a rootfs and over it the host's root file system, and start the host's task."""
@@ -121,31 +120,31 @@ class SimKernel(Kernel):
             line="0",
             name="daemon",
             parent=None,
-            creds=Credentials(),
+            creds=Credentials(
+                effective=self.profile.capabilities,
+                permitted=self.profile.capabilities,
+                bounding=self.profile.capabilities,
+                groups=self.profile.groups,
+            ),
             fs=FsContext(root, root),
             files=Descriptors(),
             ns=Namespaces(bottom, self.profile.hostname),
             signals=Signals(),
+            memory=AddressSpace(dumpable=False),
         )
         host.ns.pid.enter(host)
         return host
 
     def _furnish(self) -> None:
-        """Mount proc, make the usual device nodes, switch on lo, and open what every daemon has open: 0, 1 and 2."""
+        """Mount proc and sysfs, make device nodes, switch on lo, and open what every daemon has open: 0, 1 and 2."""
         self.host.ns.net.loopback.set_up(up=True)
         self.mount("proc", "/proc", "proc")
+        self.mount("sysfs", "/sys", "sysfs")
         for name, (major, minor) in _DEVICES.items():
             self.mknod(f"/dev/{name}", S_IFCHR | 0o666, major << 8 | minor)
             self.chmod(f"/dev/{name}", 0o666)
         for _ in range(3):
             self.open("/dev/null", O_RDWR)
-
-    def _enter_user_namespace(self) -> None:
-        """Leave the host's tree to the host's root, whoever that is now; the lab's disk is the lab's."""
-        self.users = user_namespace.of(self.profile)
-        self.host.creds.groups = self.profile.groups
-        if not self.users.is_first:
-            _give(self.host.fs.root.dentry, Change(uid=self.users.outer_root[0], gid=self.users.outer_root[1]))
 
     def tasks(self) -> list[Task]:
         """Return all tasks that have not ended: a zombie has no directory and no descriptor any more."""
@@ -302,15 +301,6 @@ def _plant(disk: Tmpfs) -> None:
         for parent in parents:
             directory = directory.child(parent)
         directory.inode.make(directory.child(name), S_IFDIR | mode, ROOT)  # type: ignore[union-attr]  # just made
-
-
-def _give(dentry: Dentry, owner: Change) -> None:
-    """Change who owns a tree, all but the lab's disk."""
-    if dentry.inode is None or dentry.path() == _DISK:
-        return
-    dentry.inode.change(dentry, owner)
-    for child in dentry.children.values():
-        _give(child, owner)
 
 
 register("tmpfs", mount_tmpfs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 from minidocker.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME, fail
 from minidocker.sim.namespace import Namespace
 from minidocker.sim.path import Location
-from minidocker.sim.propagation import leave
+from minidocker.sim.propagation import leave, lock_tree, reduce_to_slave
 
 if TYPE_CHECKING:
     from minidocker.sim.dentry import Dentry
@@ -27,9 +27,18 @@ Factory: TypeAlias = "Callable[[Task, str, str, bool], SuperBlock]"
 FILE_SYSTEMS: Final[dict[str, Factory]] = {}
 
 
-def register(fstype: str, factory: Factory) -> None:
-    """Make a file system type known to mount(2). ``factory(task, source, data, readonly)`` returns a superblock."""
+#: In which user namespace a mounter must have CAP_SYS_ADMIN, where that is not its own.
+OWNERS: Final[dict[str, "Callable[[Task], UserNamespace]"]] = {}
+
+
+def register(fstype: str, factory: Factory, owner: "Callable[[Task], UserNamespace] | None" = None) -> None:
+    """Make a file system type known to mount(2). ``factory(task, source, data, readonly)`` returns a superblock.
+
+    ``owner(task)``: the user namespace that what it shows belongs to; without it, it is the mounter's own.
+    """
     FILE_SYSTEMS[fstype] = factory
+    if owner is not None:
+        OWNERS[fstype] = owner
 
 
 class Mount:
@@ -40,6 +49,8 @@ class Mount:
         "flags",
         "group",
         "id",
+        "locked",
+        "locked_flags",
         "master",
         "mountpoint",
         "namespace",
@@ -60,6 +71,10 @@ class Mount:
         self.children: dict[Dentry, Mount] = {}
         self.group: PeerGroup | None = None
         self.master: PeerGroup | None = None
+        self.locked = False
+        """May it not be taken from its place, since who owned what lies below is another user namespace?"""
+        self.locked_flags = 0
+        """The flags that may not be cleared, for the same reason."""
 
     def __repr__(self) -> str:
         """Return type and mount point."""
@@ -121,6 +136,7 @@ class Mount:
     def clone(self, root: "Dentry | None" = None) -> "Mount":
         """Return a detached copy that shows the same, or what lies at another root of it; peers stay peers."""
         twin = Mount(self.superblock, root or self.root, self.flags)
+        twin.locked, twin.locked_flags = self.locked, self.locked_flags
         if self.group is not None:
             self.group.add(twin)
         if self.master is not None:
@@ -151,17 +167,25 @@ class MountNamespace(Namespace):
 
     kind: ClassVar = "mnt"
 
-    def __init__(self, root: Mount, number: int, owner: "UserNamespace | None" = None) -> None:
+    def __init__(self, root: Mount, number: int, owner: "UserNamespace") -> None:
         """Take a tree of mounts."""
         super().__init__(number, owner)
         self.root = root
         for mount in root.tree():
             mount.namespace = self
 
-    def copy(self, fs: "FsContext", number: int) -> "MountNamespace":
-        """Return a copy of the tree (CLONE_NEWNS), and move a task's root and working directory into it."""
+    def copy(self, fs: "FsContext", number: int, owner: "UserNamespace") -> "MountNamespace":
+        """Return a copy of the tree (CLONE_NEWNS), and move a task's root and working directory into it.
+
+        Whoever owns it without owning the original may not change what the original's owner has mounted: peers become
+        slaves, and the mounts are locked together (mount_namespaces(7), "Restrictions on mount namespaces").
+        """
         copies: dict[Mount, Mount] = {}
-        twin = MountNamespace(self.root.clone_tree(copies=copies), number)
+        twin = MountNamespace(self.root.clone_tree(copies=copies), number, owner)
+        if owner is not self.owner:
+            for mount in copies.values():
+                reduce_to_slave(mount)
+            lock_tree(twin.root)
         fs.root = Location(copies.get(fs.root.mount, fs.root.mount), fs.root.dentry)
         fs.cwd = Location(copies.get(fs.cwd.mount, fs.cwd.mount), fs.cwd.dentry)
         return twin

@@ -18,7 +18,8 @@ from minidocker.linux import (
     UMOUNT_NOFOLLOW,
     fail,
 )
-from minidocker.sim.mount import FILE_SYSTEMS, MOUNT_FLAGS, Mount
+from minidocker.sim.capability import require_capable
+from minidocker.sim.mount import FILE_SYSTEMS, MOUNT_FLAGS, OWNERS, Mount
 from minidocker.sim.path import Location, lookup
 from minidocker.sim.propagation import PROPAGATION_FLAGS, attach_propagated, change_propagation, detach_propagated
 from minidocker.sim.regular import InodeFile
@@ -26,6 +27,7 @@ from minidocker.sim.regular import InodeFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from minidocker.sim.dentry import Dentry
     from minidocker.sim.open_file import OpenFile
     from minidocker.sim.task import Task
 
@@ -33,13 +35,15 @@ _KEPT: Final = sum(MOUNT_FLAGS) | MS_STRICTATIME
 
 
 def sys_mount(task: "Task", source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
-    """Attach a file system, or change what is attached (mount(2)); ENODEV for an unknown type, EPERM but for root."""
+    """Attach a file system, or change what is attached (mount(2)); ENODEV for an unknown type.
+
+    EPERM without CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
+    """
     place = lookup(task, target)
-    if not task.creds.privileged:
-        fail(errno.EPERM)
+    _require_may_mount(task)
     top = place.mount.cross(place.dentry)
     if flags & MS_REMOUNT:
-        _remount(top, flags, data)
+        _remount(task, top, flags, data)
     elif flags & MS_BIND:
         _bind(task, source, top, flags)
     elif flags & PROPAGATION_FLAGS:
@@ -50,6 +54,11 @@ def sys_mount(task: "Task", source: str, target: str, fstype: str = "", flags: i
         _new(task, source, top, fstype, flags, data)
 
 
+def _require_may_mount(task: "Task") -> None:
+    """Ask for the capability to change the caller's mount namespace (may_mount)."""
+    require_capable(task, task.ns.mnt.owner, "CAP_SYS_ADMIN")
+
+
 def _new(task: "Task", source: str, place: Location, fstype: str, flags: int, data: str) -> None:
     if not fstype:
         fail(errno.EINVAL)
@@ -58,11 +67,40 @@ def _new(task: "Task", source: str, place: Location, fstype: str, flags: int, da
         fail(errno.ENODEV)
     _check_own(task, place.mount)
     readonly = bool(flags & MS_RDONLY)
+    owner = OWNERS.get(fstype)
+    require_capable(task, owner(task) if owner else task.creds.user, "CAP_SYS_ADMIN")
     superblock = factory(task, source, data, readonly)
     superblock.readonly = superblock.readonly or readonly
     if place.mount.superblock is superblock and place.dentry is place.mount.root:
         fail(errno.EBUSY)
-    _graft(Mount(superblock, superblock.root, flags & _KEPT), place)
+    mount = Mount(superblock, superblock.root, flags & _KEPT)
+    if superblock.tells_of_system and task.ns.mnt.owner.parent is not None:
+        _require_visible(task, mount)
+    _graft(mount, place)
+
+
+def _require_visible(task: "Task", new: Mount) -> None:
+    """Show no more of proc than can be seen already (mount_too_revealing).
+
+    EPERM unless the mount namespace has one that nothing covers but what covers empty directories, and that can be
+    written where the new one can.
+    """
+    for mount in task.ns.mnt.root.tree():
+        if mount.superblock.fstype != new.superblock.fstype or mount.root is not mount.superblock.root:
+            continue
+        locked = mount.locked_flags & MS_RDONLY or mount.superblock.readonly
+        if locked and not new.flags & MS_RDONLY:
+            continue
+        if not any(child.locked and _names(dentry) for dentry, child in mount.children.items()):
+            new.locked_flags |= mount.locked_flags & MS_RDONLY
+            return
+    fail(errno.EPERM)
+
+
+def _names(dentry: "Dentry") -> list[str]:
+    """Return what is in a directory, for what is none its own name."""
+    inode = dentry.inode
+    return inode.names(dentry) if inode is not None and inode.is_dir else [dentry.name]
 
 
 def _graft(tree: Mount, place: Location) -> None:
@@ -84,16 +122,26 @@ def _bind(task: "Task", source: str, place: Location, flags: int) -> None:
     old = lookup(task, source)
     _check_own(task, place.mount)
     _check_own(task, old.mount)
+    if not flags & MS_REC and any(child.locked and at.is_below(old.dentry) for at, child in old.mount.children.items()):
+        fail(errno.EINVAL)  # it would show what is covered
     tree = old.mount.clone_tree(old.dentry) if flags & MS_REC else old.mount.clone(old.dentry)
+    tree.locked = False
     _graft(tree, place)
 
 
-def _remount(place: Location, flags: int, data: str) -> None:
-    """Change the mount's own flags; without MS_BIND the file system's too (EBUSY for ro while something is written)."""
+def _remount(task: "Task", place: Location, flags: int, data: str) -> None:
+    """Change the mount's own flags; without MS_BIND the file system's too (EBUSY for ro while something is written).
+
+    EPERM for flags that are locked, and for a file system that was mounted in another user namespace.
+    """
     mount = place.mount
+    _check_own(task, mount)
     if place.dentry is not mount.root:
         fail(errno.EINVAL)
+    if mount.locked_flags & ~flags:
+        fail(errno.EPERM)
     if not flags & MS_BIND:
+        require_capable(task, mount.superblock.user, "CAP_SYS_ADMIN")
         superblock, readonly = mount.superblock, bool(flags & MS_RDONLY)
         if readonly and not superblock.readonly and any(_writers(mount)):
             fail(errno.EBUSY)
@@ -126,7 +174,7 @@ def _move(task: "Task", source: str, place: Location) -> None:
     mount = old.mount
     _check_own(task, place.mount)
     _check_own(task, mount)
-    if old.dentry is not mount.root or mount.parent is None or mount.parent.group is not None:
+    if old.dentry is not mount.root or mount.locked or mount.parent is None or mount.parent.group is not None:
         fail(errno.EINVAL)
     if place.mount in mount.tree():
         fail(errno.ELOOP)
@@ -142,10 +190,11 @@ def sys_umount2(task: "Task", target: str, flags: int = 0) -> None:
         fail(errno.EINVAL)
     place = lookup(task, target, follow=not flags & UMOUNT_NOFOLLOW)
     mount, dentry = place.mount.cross(place.dentry)
-    if not task.creds.privileged:
-        fail(errno.EPERM)
-    if dentry is not mount.root or mount.namespace is not task.ns.mnt or mount.parent is None:
+    _require_may_mount(task)
+    if dentry is not mount.root or mount.namespace is not task.ns.mnt or mount.parent is None or mount.locked:
         fail(errno.EINVAL)
+    if flags & MNT_FORCE:
+        require_capable(task, mount.superblock.user, "CAP_SYS_ADMIN")
     if not flags & MNT_DETACH and (mount.children or _is_used(mount)):
         fail(errno.EBUSY)
     detach_propagated(mount)
@@ -164,8 +213,7 @@ def sys_pivot_root(task: "Task", new_root: str, put_old: str) -> None:
 
     ``pivot_root(".", ".")`` puts the old root on top of the new one, from where umount2 takes it.
     """
-    if not task.creds.privileged:
-        fail(errno.EPERM)
+    _require_may_mount(task)
     new, old, root = lookup(task, new_root), lookup(task, put_old), task.fs.root
     if not new.inode.is_dir or not old.inode.is_dir:
         fail(errno.ENOTDIR)
@@ -175,6 +223,7 @@ def sys_pivot_root(task: "Task", new_root: str, put_old: str) -> None:
         fail(errno.EINVAL)
     new.mount.detach()
     root.mount.detach()
+    new.mount.locked, root.mount.locked = root.mount.locked, False
     namespace = task.ns.mnt
     root.mount.attach(old.mount, old.dentry)
     new.mount.attach(*place)
@@ -194,6 +243,8 @@ def _check_pivot(task: "Task", new: Location, old: Location, root: Location) -> 
         fail(errno.EINVAL)
     _check_own(task, root.mount)
     _check_own(task, new.mount)
+    if new.mount.locked:
+        fail(errno.EINVAL)
     if root.mount in (new.mount, old.mount):
         fail(errno.EBUSY)
     if root.dentry is not root.mount.root or new.dentry is not new.mount.root:

@@ -35,7 +35,7 @@ class Namespace:
     kind: ClassVar[str]
     """Its name in ``/proc/PID/ns``."""
 
-    def __init__(self, number: int, owner: "UserNamespace | None") -> None:
+    def __init__(self, number: int, owner: "UserNamespace") -> None:
         """Start with nobody in it. The owner is the user namespace in whose right it was made."""
         self.id = number
         self.owner = owner

@@ -19,11 +19,13 @@ from minidocker.linux import (
     fail,
     strerror,
 )
+from minidocker.sim.credentials import Credentials, commit_creds, new_user_namespace
 from minidocker.sim.mount import MountNamespace
 from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
 from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.pid_namespace import PidNamespace
+from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import UtsNamespace
 
 if TYPE_CHECKING:
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
 #: The kinds that are modelled, by their names in ``/proc/PID/ns``.
 KINDS: Final = {
     "mnt": CLONE_NEWNS, "pid": CLONE_NEWPID, "uts": CLONE_NEWUTS, "ipc": CLONE_NEWIPC, "net": CLONE_NEWNET,
-    "cgroup": CLONE_NEWCGROUP,
+    "cgroup": CLONE_NEWCGROUP, "user": CLONE_NEWUSER,
 }  # fmt: skip
-MODELLED: Final = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP
-NOT_MODELLED: Final = {CLONE_NEWTIME: "CLONE_NEWTIME", CLONE_NEWUSER: "CLONE_NEWUSER"}
+#: The names in ``/proc/PID/ns``.
+NAMES: Final = sorted([*KINDS, "pid_for_children"])
+MODELLED: Final = sum(KINDS.values())
+NOT_MODELLED: Final = {CLONE_NEWTIME: "CLONE_NEWTIME"}
 #: The kinds that end when nobody refers to them any more.
 COUNTED: Final = ("mnt", "uts", "ipc", "net", "cgroup")
 
@@ -66,12 +70,12 @@ class Namespaces:
     def __init__(self, root: "Mount", hostname: str = "host") -> None:
         """Start the outermost namespaces, those of a kernel that boots, around a tree of mounts."""
         self._ids = numbers()
-        self.mnt = MountNamespace(root, FIRST_NUMBERS["mnt"])
-        self.pid = self.pid_for_children = PidNamespace(FIRST_NUMBERS["pid"], None)
-        self.uts = UtsNamespace(FIRST_NUMBERS["uts"], hostname)
-        self.ipc = IpcNamespace(FIRST_NUMBERS["ipc"], None)
-        self.net = NetNamespace(FIRST_NUMBERS["net"], None, root.superblock.kernel)
-        self.cgroup = CgroupNamespace(FIRST_NUMBERS["cgroup"], None)
+        self.mnt = MountNamespace(root, FIRST_NUMBERS["mnt"], FIRST)
+        self.pid = self.pid_for_children = PidNamespace(FIRST_NUMBERS["pid"], None, FIRST)
+        self.uts = UtsNamespace(FIRST_NUMBERS["uts"], FIRST, hostname)
+        self.ipc = IpcNamespace(FIRST_NUMBERS["ipc"], FIRST)
+        self.net = NetNamespace(FIRST_NUMBERS["net"], FIRST, root.superblock.kernel)
+        self.cgroup = CgroupNamespace(FIRST_NUMBERS["cgroup"], FIRST)
         for kind in COUNTED:
             self.of_kind(kind).get()
 
@@ -110,14 +114,14 @@ class Namespaces:
         setattr(self, namespace.kind, namespace)
         old.put()
 
-    def enter_new(self, flags: int, fs: "FsContext", owner: "UserNamespace | None" = None) -> None:
+    def enter_new(self, flags: int, fs: "FsContext", owner: "UserNamespace") -> None:
         """Put new namespaces in the place of old ones. Root and working directory in fs move to the copied mounts."""
         if flags & CLONE_NEWPID:
             self.enter(PidNamespace(self.next_id(), self.pid_for_children, owner))
         if flags & CLONE_NEWNS:
-            self.enter(self.mnt.copy(fs, self.next_id()))
+            self.enter(self.mnt.copy(fs, self.next_id(), owner))
         if flags & CLONE_NEWUTS:
-            self.enter(UtsNamespace(self.next_id(), self.uts.hostname, self.uts.domainname, owner))
+            self.enter(UtsNamespace(self.next_id(), owner, self.uts.hostname, self.uts.domainname))
         if flags & CLONE_NEWIPC:
             self.enter(IpcNamespace(self.next_id(), owner))
         if flags & CLONE_NEWCGROUP:
@@ -126,15 +130,21 @@ class Namespaces:
             self.enter(NetNamespace(self.next_id(), owner, self.net.kernel))
 
 
+def namespace_of(task: "Task", name: str) -> Namespace | None:
+    """Return the namespace that ``/proc/PID/ns/NAME`` names; a zombie has only pid and user ones."""
+    if name == "user":
+        return task.creds.user
+    return task.ns.of_kind(name) if task.alive or name == "pid" else None
+
+
 class NamespaceFile(OpenFile):
     """What opening ``/proc/PID/ns/KIND`` gives: a hold on that namespace, for setns."""
 
-    __slots__ = ("_stat", "kind", "namespace")
+    __slots__ = ("_stat", "namespace")
 
-    def __init__(self, kind: str, namespace: Namespace, stat: "Stat", flags: int) -> None:
+    def __init__(self, namespace: Namespace, stat: "Stat", flags: int) -> None:
         """Hold a namespace, which lives as long as somebody does."""
         super().__init__(flags)
-        self.kind = kind
         self.namespace = namespace
         self._stat = stat
         namespace.get()
@@ -148,36 +158,50 @@ class NamespaceFile(OpenFile):
         self.namespace.put()
 
 
-def check_flags(task: "Task", flags: int, allowed: int = MODELLED) -> None:
-    """Refuse flags that are not modelled (EINVAL, by name), and new namespaces for others than root (EPERM)."""
+def check_flags(flags: int) -> None:
+    """Refuse flags that are not modelled (EINVAL, by name)."""
     for flag, name in NOT_MODELLED.items():
         if flags & flag:
             raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: the simulator does not model {name}")
-    if flags & ~allowed:
-        text = f"{strerror(errno.EINVAL)}: the simulator does not model flags {flags & ~allowed:#x}"
+    if flags & ~MODELLED:
+        text = f"{strerror(errno.EINVAL)}: the simulator does not model flags {flags & ~MODELLED:#x}"
         raise OSError(errno.EINVAL, text)
-    if flags and not task.creds.privileged:
+
+
+def new_namespaces(task: "Task", flags: int, creds: Credentials) -> "tuple[Namespaces, FsContext]":
+    """Return a task's namespaces, but new ones of the kinds in flags, and its places in their mounts (copy_namespaces).
+
+    They belong to the user namespace of creds, in which that takes CAP_SYS_ADMIN (EPERM). A PID namespace can only be
+    made by who is in the one around it (EINVAL).
+    """
+    if flags & ~CLONE_NEWUSER and not creds.capable(creds.user, "CAP_SYS_ADMIN"):
         fail(errno.EPERM)
-    if flags & CLONE_NEWPID and task.ns.pid is not task.ns.pid_for_children:
-        fail(errno.EINVAL)  # copy_pid_ns(): only from the namespace that the caller is in
+    if flags & CLONE_NEWPID:
+        around = task.ns.pid_for_children
+        if around is not task.ns.pid or around.owner not in creds.user.around():
+            fail(errno.EINVAL)
+    namespaces, fs = task.ns.copy(), task.fs.copy()
+    try:
+        namespaces.enter_new(flags, fs, creds.user)
+    except OSError:
+        namespaces.release()
+        raise
+    return namespaces, fs
+
+
+def credentials_for(task: "Task", flags: int) -> Credentials:
+    """Return a copy of a task's credentials, with CLONE_NEWUSER in a new user namespace (copy_creds)."""
+    return new_user_namespace(task, task.ns.next_id()) if flags & CLONE_NEWUSER else task.creds.copy()
 
 
 def sys_unshare(task: "Task", flags: int) -> None:
-    """Move the caller into new namespaces (unshare(2)); a new PID namespace takes the next child."""
-    check_flags(task, flags)
-    task.ns.enter_new(flags, task.fs)
+    """Move the caller into new namespaces (unshare(2)): all or none. A new PID namespace takes the next child.
 
-
-def sys_setns(task: "Task", fd: int, nstype: int = 0) -> None:
-    """Join the namespace that an open ``/proc/PID/ns`` file names (setns(2)); a PID namespace takes the next child."""
-    file = task.files.get(fd)
-    if not isinstance(file, NamespaceFile) or nstype not in (0, KINDS[file.kind]):
-        fail(errno.EINVAL)
-    if not task.creds.privileged:
-        fail(errno.EPERM)
-    namespace = file.namespace
-    if isinstance(namespace, PidNamespace) and task.ns.pid not in namespace.around():
-        fail(errno.EINVAL)  # only one's own or one inside
-    task.ns.enter(namespace)
-    if isinstance(namespace, MountNamespace):
-        namespace.move_in(task.fs)
+    A new user namespace comes first, so that the others belong to it, and nobody needs to be root for them.
+    """
+    check_flags(flags)
+    creds = credentials_for(task, flags)
+    namespaces, task.fs = new_namespaces(task, flags, creds)
+    old, task.ns = task.ns, namespaces
+    old.release()
+    commit_creds(task, creds)

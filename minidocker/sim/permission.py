@@ -4,11 +4,12 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import S_IFDIR, S_IFMT, fail
-from minidocker.sim.user_namespace import UNMAPPED
+from minidocker.sim.capability import BITS
 
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.inode import Inode
+    from minidocker.sim.task import Task
 
 MAY_EXEC: Final = 1
 MAY_WRITE: Final = 2
@@ -19,29 +20,44 @@ S_ISGID: Final = 0o2000
 S_ISVTX: Final = 0o1000
 
 
-def privileged_over(creds: "Credentials", inode: "Inode") -> bool:
-    """Tell whether root's capabilities reach an inode: not if its owner or group is nobody in the user namespace."""
-    return creds.privileged and UNMAPPED not in (inode.uid, inode.gid)
+def capable_over(creds: "Credentials", inode: "Inode", name: str) -> bool:
+    """Tell whether a capability of the task reaches an inode (Linux's capable_wrt_inode_uidgid).
+
+    In a user namespace it does only if owner and group have numbers there.
+    """
+    if not creds.effective & BITS[name]:
+        return False
+    user = creds.user
+    return user.parent is None or (user.has_uid(inode.uid) and user.has_gid(inode.gid))
 
 
 def permitted(creds: "Credentials", inode: "Inode", mask: int) -> bool:
-    """Tell whether mode and owner, or root's CAP_DAC_OVERRIDE, allow all that mask asks for.
-
-    Root may do anything but execute a file that nobody may execute.
-    """
+    """Tell whether mode and owner, or a capability, allow all that mask asks for (generic_permission)."""
     mode = inode.mode
-    if privileged_over(creds, inode):
-        return not mask & MAY_EXEC or mode & S_IFMT == S_IFDIR or bool(mode & 0o111)
     if inode.uid == creds.euid:
         mode >>= 6
     elif creds.in_group(inode.gid):
         mode >>= 3
-    return mode & mask == mask
+    return mode & mask == mask or _overrides(creds, inode, mask)
+
+
+def _overrides(creds: "Credentials", inode: "Inode", mask: int) -> bool:
+    """Tell whether CAP_DAC_OVERRIDE or CAP_DAC_READ_SEARCH allows what the mode does not.
+
+    The first allows anything but to execute a file that nobody may execute, the second to read, and to search
+    directories.
+    """
+    mode = inode.mode
+    is_dir = mode & S_IFMT == S_IFDIR
+    if not mask & MAY_WRITE and (is_dir or mask == MAY_READ) and capable_over(creds, inode, "CAP_DAC_READ_SEARCH"):
+        return True
+    overridable = is_dir or not mask & MAY_EXEC or bool(mode & 0o111)
+    return (overridable and capable_over(creds, inode, "CAP_DAC_OVERRIDE")) or inode.lets_in(creds)
 
 
 def keeps_setgid(creds: "Credentials", inode: "Inode") -> bool:
-    """Tell whether the task may leave a set-group-id bit there: one of the group, or root (in_group_or_capable)."""
-    return creds.in_group(inode.gid) or privileged_over(creds, inode)
+    """Tell whether the task may leave a set-group-id bit there: if of the group, or by CAP_FSETID."""
+    return creds.in_group(inode.gid) or capable_over(creds, inode, "CAP_FSETID")
 
 
 def require(creds: "Credentials", inode: "Inode", mask: int, path: str | None = None) -> None:
@@ -51,8 +67,18 @@ def require(creds: "Credentials", inode: "Inode", mask: int, path: str | None = 
 
 
 def owns(creds: "Credentials", inode: "Inode") -> bool:
-    """Tell whether the task may do what is the owner's to do (or has CAP_FOWNER)."""
-    return creds.euid == inode.uid or (creds.privileged and inode.uid != UNMAPPED)
+    """Tell whether the task may do what is the owner's to do: that one, or with CAP_FOWNER (inode_owner_or_capable)."""
+    if creds.euid == inode.uid:
+        return True
+    return bool(creds.effective & BITS["CAP_FOWNER"]) and creds.user.has_uid(inode.uid)
+
+
+def require_creatable(task: "Task", directory: "Inode") -> None:
+    """Raise unless the task may make a name: EOVERFLOW if the file system cannot keep its ids, EACCES (may_create)."""
+    creds, user = task.creds, directory.superblock.user
+    if user.parent is not None and not (user.has_uid(creds.euid) and user.has_gid(creds.egid)):
+        fail(errno.EOVERFLOW)
+    require(creds, directory, MAY_WRITE | MAY_EXEC)
 
 
 def require_removable(creds: "Credentials", directory: "Inode", victim: "Inode") -> None:
@@ -62,7 +88,7 @@ def require_removable(creds: "Credentials", directory: "Inode", victim: "Inode")
     """
     require(creds, directory, MAY_WRITE | MAY_EXEC)
     owners = (victim.uid, directory.uid)
-    if directory.mode & S_ISVTX and creds.euid not in owners and not privileged_over(creds, victim):
+    if directory.mode & S_ISVTX and creds.euid not in owners and not capable_over(creds, victim, "CAP_FOWNER"):
         fail(errno.EPERM)
 
 

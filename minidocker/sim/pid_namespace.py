@@ -27,7 +27,7 @@ class PidNamespace(Namespace):
 
     kind: ClassVar = "pid"
 
-    def __init__(self, number: int, parent: "PidNamespace | None", owner: "UserNamespace | None" = None) -> None:
+    def __init__(self, number: int, parent: "PidNamespace | None", owner: "UserNamespace") -> None:
         """Start empty; the first task that enters is pid 1, init. ENOSPC beyond 32 levels."""
         super().__init__(number, owner)
         self.parent = parent

@@ -9,20 +9,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from minidocker.kernel import Stat
-from minidocker.linux import S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, SEEK_CUR, SEEK_SET, fail
+from minidocker.linux import O_ACCMODE, O_RDONLY, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, SEEK_CUR, SEEK_SET, fail
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import Change, Inode, SuperBlock
 from minidocker.sim.mount import register
 from minidocker.sim.namespace import Namespace
-from minidocker.sim.namespaces import NamespaceFile
+from minidocker.sim.namespaces import NAMES, NamespaceFile, namespace_of
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
 from minidocker.sim.pipe import Pipe, PipeEnd
 from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View, not_modelled
+from minidocker.sim.proc_settings import SETTINGS
+from minidocker.sim.ptrace import may_access
 from minidocker.sim.regular import InodeFile
-from minidocker.sim.signals import may_signal
+from minidocker.sim.user_namespace import UNMAPPED
 
 if TYPE_CHECKING:
+    from minidocker.sim.credentials import Credentials
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.mount import Mount
     from minidocker.sim.pid_namespace import PidNamespace
@@ -40,11 +43,15 @@ class Proc(SuperBlock):
     def __init__(self, kernel: "SimKernel", source: str, pids: "PidNamespace") -> None:
         """Make the tree that does not depend on tasks."""
         super().__init__(kernel, "proc", source=source)
+        self.user, self.tells_of_system = pids.owner, True
         self.pids = pids
         self.root = Dentry("", None, Root(self), self)
         for path, (mode, text) in OF_SYSTEM.items():
             *directories, name = path.split("/")
-            self._put(self._directory(directories), name, TextInode(self, mode, text))
+            inode = TextInode(self, mode, text)
+            if path.startswith("sys/"):
+                inode.uid = inode.gid = 0  # the machine's root, who alone may write it (sysctl_perm)
+            self._put(self._directory(directories), name, inode)
         for path in kernel.profile.pseudo:
             self._put_opaque(path)
         self._put(self.root, "self", Self(self))
@@ -78,7 +85,7 @@ def mount_proc(task: "Task", source: str, data: str, readonly: bool) -> SuperBlo
     return Proc(task.kernel, source or "none", task.ns.pid)
 
 
-register("proc", mount_proc)
+register("proc", mount_proc, lambda task: task.ns.pid.owner)
 
 
 class ProcInode(Inode):
@@ -92,8 +99,8 @@ class ProcInode(Inode):
         """Take the next inode number, unless one is given."""
         super().__init__(superblock, ino or superblock.new_ino())
         self.mode = mode
-        self.uid = subject.creds.euid if subject else 0
-        self.gid = subject.creds.egid if subject else 0
+        user = superblock.user
+        self.uid, self.gid = _owner(subject, mode) if subject else (user.kuid(0), user.kgid(0))
         self.nlink = 2 if self.is_dir else 1
         self.rdev = 0
 
@@ -108,6 +115,18 @@ class ProcInode(Inode):
     def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
         """Open a directory; files say more."""
         return InodeFile(location, self, flags)
+
+
+def _owner(subject: "Task", mode: int) -> tuple[int, int]:
+    """Return whose a task's files are: its user's; root's if nobody may look into its memory (task_dump_owner).
+
+    Its own directory is the user's in any case, since it always told that.
+    """
+    memory = subject.memory
+    if mode == S_IFDIR | 0o555 or (subject.alive and memory.dumpable):
+        return subject.creds.euid, subject.creds.egid
+    root, group = (memory.user.kuid(0), memory.user.kgid(0)) if subject.alive else (0, 0)
+    return (0 if root == UNMAPPED else root), (0 if group == UNMAPPED else group)
 
 
 class Directory(ProcInode):
@@ -218,6 +237,10 @@ class DescriptorDirectory(OfTask):
 
     __slots__ = ()
 
+    def lets_in(self, creds: "Credentials") -> bool:
+        """Let a task see its own descriptors, dumpable or not (proc_fd_permission)."""
+        return creds is self.subject.creds
+
     def entries(self) -> list[str]:
         """Return the numbers."""
         return [str(fd) for fd in sorted(self.subject.files.files)]
@@ -235,8 +258,8 @@ class NamespaceDirectory(OfTask):
     __slots__ = ()
 
     def entries(self) -> list[str]:
-        """Return the kinds that are modelled; none for a zombie."""
-        return ["cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "uts"] if self.subject.alive else []
+        """Return the kinds that are modelled; once the task was reaped there is none."""
+        return NAMES if self.superblock.pids.number(self.subject) else []
 
     def entry(self, name: str) -> Inode:
         """Make the link."""
@@ -261,8 +284,13 @@ class TextInode(ProcInode):
             fail(errno.ESRCH)
         if self.mode & 0o044 == 0:
             _require_access(task, subject)
+        writes = flags & O_ACCMODE != O_RDONLY
+        if writes and not self.subject and task.creds.euid:
+            fail(errno.EACCES)  # settings know no capability
+        if writes and location[1].name == "setgroups" and not task.creds.capable(subject.creds.user, "CAP_SYS_ADMIN"):
+            fail(errno.EACCES)
         text = self.text(View(reader=task, subject=subject, pids=block.pids))
-        return TextFile(location, self, flags, text.encode("utf-8", "surrogateescape"))
+        return TextFile(location, self, flags, text.encode("utf-8", "surrogateescape"), task.creds)
 
     def change(self, dentry: Dentry, change: Change) -> None:
         """Take a truncation, which means nothing here, for O_TRUNC before a write; refuse all else (EPERM)."""
@@ -273,13 +301,21 @@ class TextInode(ProcInode):
 class TextFile(OpenFile):
     """An open file of proc."""
 
-    __slots__ = ("_inode", "_offset", "_text", "location")
+    __slots__ = ("_inode", "_offset", "_text", "creds", "location")
 
-    def __init__(self, location: "tuple[Mount, Dentry]", inode: TextInode, flags: int, text: bytes) -> None:
-        """Start at the beginning."""
+    def __init__(
+        self, location: "tuple[Mount, Dentry]", inode: TextInode, flags: int, text: bytes, creds: "Credentials"
+    ) -> None:
+        """Start at the beginning. ``creds`` are the opener's: for some files they count at a write."""
         super().__init__(flags)
         self.location, self._inode = location, inode
         self._offset, self._text = 0, text
+        self.creds = creds.copy()
+
+    @property
+    def subject(self) -> "Task | None":
+        """The task that it tells of, None for the system's files."""
+        return self._inode.subject
 
     def read(self, task: "Task", n: int) -> bytes:
         """Return at most n bytes from the offset on."""
@@ -288,18 +324,18 @@ class TextFile(OpenFile):
         return data
 
     def write(self, task: "Task", data: bytes) -> int:
-        """Set what can be set: the writer's host name, its network's ip_forward, one's own name; EINVAL otherwise."""
-        text = data.decode("utf-8", "surrogateescape").split("\n")[0]
-        name = self.location[1].name
-        if name == "hostname":
-            task.ns.uts.hostname = text[:64]
-        elif name == "comm" and self._inode.subject is task:
-            task.name = text[:15]
-        elif name == "ip_forward" and text.strip().isdecimal():
-            task.ns.net.forwarding = int(text) != 0
-        else:
+        """Set what can be set (``proc_settings.py``); EINVAL otherwise."""
+        write = SETTINGS.get(self.location[1].name)
+        if write is None:
             fail(errno.EINVAL)
+        write(task, self, data)
+        self._offset += len(data)
         return len(data)
+
+    @property
+    def at_start(self) -> bool:
+        """Was nothing read or written yet?"""
+        return not self._offset
 
     def lseek(self, task: "Task", position: int, whence: int) -> int:
         """Move the offset; EINVAL from the end, which nobody knows."""
@@ -378,7 +414,7 @@ class MagicLink(ProcInode):
 
 def _require_access(task: "Task", subject: "Task") -> None:
     """Raise EACCES unless one task may look into another (ptrace(2), "Ptrace access mode checking")."""
-    if task is not subject and not may_signal(task, subject):
+    if not may_access(task, subject):
         fail(errno.EACCES)
 
 
@@ -437,22 +473,28 @@ class DescriptorLink(MagicLink):
 class NamespaceLink(MagicLink):
     """``/proc/PID/ns/KIND``: reads ``uts:[4026531838]``; opened, it is a hold on the namespace, for setns."""
 
-    __slots__ = ("_kind", "_namespace")
+    __slots__ = ("_name",)
 
     def __init__(self, superblock: Proc, subject: "Task", ino: int, name: str) -> None:
         """Lead to a task's namespace."""
         super().__init__(superblock, subject, ino)
-        self._kind = name.partition("_")[0]
-        self._namespace = subject.ns.of_kind(name)
+        self._name = name
+
+    def _namespace(self) -> Namespace:
+        """Return what it leads to; ENOENT for a zombie, and for a PID namespace that has no init yet."""
+        namespace = namespace_of(self.subject, self._name)
+        unborn = self._name == "pid_for_children" and getattr(namespace, "init", None) is None
+        return fail(errno.ENOENT) if namespace is None or unborn else namespace
 
     def place(self, task: "Task") -> "Location":
         """Return a nameless place for the namespace."""
-        return _nameless(task, NamespaceInode(self.superblock, self._kind, self._namespace))
+        return _nameless(task, NamespaceInode(self.superblock, self._namespace()))
 
     def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
         """Return the kind and the number: equal numbers are the same namespace."""
         _require_access(task or self.superblock.kernel.host, self.subject)
-        return f"{self._kind}:[{self._namespace.id}]"
+        namespace = self._namespace()
+        return f"{namespace.kind}:[{namespace.id}]"
 
 
 def _nameless(task: "Task", inode: Inode) -> "Location":
@@ -463,12 +505,12 @@ def _nameless(task: "Task", inode: Inode) -> "Location":
 class NamespaceInode(ProcInode):
     """A namespace as a file (nsfs)."""
 
-    __slots__ = ("_kind", "_namespace")
+    __slots__ = ("_namespace",)
 
-    def __init__(self, superblock: Proc, kind: str, namespace: Namespace) -> None:
+    def __init__(self, superblock: Proc, namespace: Namespace) -> None:
         """Have the namespace's number."""
         super().__init__(superblock, S_IFREG | 0o444, ino=namespace.id)
-        self._kind, self._namespace = kind, namespace
+        self._namespace = namespace
 
     def stat(self, dentry: Dentry) -> Stat:
         """Tell the number, on a device of its own."""
@@ -476,7 +518,7 @@ class NamespaceInode(ProcInode):
 
     def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
         """Take a hold on the namespace."""
-        return NamespaceFile(self._kind, self._namespace, self.stat(location[1]), flags)
+        return NamespaceFile(self._namespace, self.stat(location[1]), flags)
 
 
 class PipeInode(ProcInode):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from minidocker.linux import SIG_IGN, strerror
+from minidocker.sim import id_map
 from minidocker.sim.path import Location, path_of
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 #: Clock ticks a second (sysconf(_SC_CLK_TCK)).
 TICKS: Final = 100
-#: Root's capabilities, all that Linux 6 knows (capabilities(7)).
-ALL_CAPABILITIES: Final = (1 << 41) - 1
 STATES: Final = {"R": "R (running)", "S": "S (sleeping)", "T": "T (stopped)", "Z": "Z (zombie)"}
 
 
@@ -67,7 +66,7 @@ def stat(view: View) -> str:
 
 def status(view: View) -> str:
     """Return ``/proc/PID/status``: name, state, ids, and pids in each namespace from the reader's inwards."""
-    task, creds = view.subject, view.subject.creds
+    task, creds, user = view.subject, view.subject.creds, view.reader.creds.user
     pid = view.pids.number(task)
     signals = task.signals
     rows: list[tuple[str, object]] = [
@@ -79,10 +78,10 @@ def status(view: View) -> str:
         ("Pid", pid),
         ("PPid", _parent_pid(view)),
         ("TracerPid", 0),
-        ("Uid", f"{creds.uid}\t{creds.euid}\t{creds.suid}\t{creds.euid}"),
-        ("Gid", f"{creds.gid}\t{creds.egid}\t{creds.sgid}\t{creds.egid}"),
+        ("Uid", "\t".join(str(user.shown_uid(uid)) for uid in (creds.uid, creds.euid, creds.suid, creds.euid))),
+        ("Gid", "\t".join(str(user.shown_gid(gid)) for gid in (creds.gid, creds.egid, creds.sgid, creds.egid))),
         ("FDSize", max(64, 1 << max(task.files.files, default=0).bit_length())),
-        ("Groups", " ".join(map(str, creds.groups))),
+        ("Groups", " ".join(str(user.shown_gid(gid)) for gid in creds.groups)),
         ("NStgid", _inwards(view)),
         ("NSpid", _inwards(view)),
         ("Threads", 1),
@@ -90,11 +89,12 @@ def status(view: View) -> str:
         ("SigBlk", _mask(set())),
         ("SigIgn", _mask({number for number, handler in signals.handlers.items() if handler == SIG_IGN})),
         ("SigCgt", _mask({number for number, handler in signals.handlers.items() if callable(handler)})),
-        ("CapInh", f"{0:016x}"),
-        ("CapPrm", f"{ALL_CAPABILITIES if creds.suid == 0 or creds.uid == 0 else 0:016x}"),
-        ("CapEff", f"{ALL_CAPABILITIES if creds.privileged else 0:016x}"),
-        ("CapBnd", f"{ALL_CAPABILITIES:016x}"),
-        ("CapAmb", f"{0:016x}"),
+        ("CapInh", f"{creds.inheritable:016x}"),
+        ("CapPrm", f"{creds.permitted:016x}"),
+        ("CapEff", f"{creds.effective:016x}"),
+        ("CapBnd", f"{creds.bounding:016x}"),
+        ("CapAmb", f"{creds.ambient:016x}"),
+        ("NoNewPrivs", int(creds.no_new_privs)),
     ]
     return "".join(f"{name}:\t{value}\n" for name, value in rows)
 
@@ -182,6 +182,26 @@ def hostname(view: View) -> str:
     return view.reader.ns.uts.hostname + "\n"
 
 
+def domainname(view: View) -> str:
+    """Return ``/proc/sys/kernel/domainname``: that of the reader's UTS namespace."""
+    return view.reader.ns.uts.domainname + "\n"
+
+
+def uid_map(view: View) -> str:
+    """Return ``/proc/PID/uid_map``: first number inside, first number as the reader's namespace has it, how many."""
+    return id_map.show(view.subject.creds.user, view.reader.creds.user, "uid")
+
+
+def gid_map(view: View) -> str:
+    """Return ``/proc/PID/gid_map``."""
+    return id_map.show(view.subject.creds.user, view.reader.creds.user, "gid")
+
+
+def setgroups(view: View) -> str:
+    """Return ``/proc/PID/setgroups``: ``allow`` or ``deny``."""
+    return "allow\n" if view.subject.creds.user.setgroups else "deny\n"
+
+
 def ostype(view: View) -> str:
     """Return ``/proc/sys/kernel/ostype``."""
     return "Linux\n"
@@ -221,6 +241,9 @@ OF_TASK: Final[dict[str, tuple[int, Text]]] = {
     "mounts": (0o444, mounts),
     "mountinfo": (0o444, mountinfo),
     "environ": (0o400, environ),
+    "uid_map": (0o644, uid_map),
+    "gid_map": (0o644, gid_map),
+    "setgroups": (0o644, setgroups),
 }
 #: The files of the system, with their modes.
 OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
@@ -228,6 +251,7 @@ OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
     "version": (0o444, version),
     "meminfo": (0o444, meminfo),
     "sys/kernel/hostname": (0o644, hostname),
+    "sys/kernel/domainname": (0o644, domainname),
     "sys/kernel/ostype": (0o444, ostype),
     "sys/kernel/osrelease": (0o444, osrelease),
     "sys/net/ipv4/ip_forward": (0o644, ip_forward),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from minidocker.linux import ALL_CAPABILITIES
+
 #: Ids of a user namespace: the first one inside, the first outside, and how many (user_namespaces(7), uid_map).
 IdRange: TypeAlias = tuple[int, int, int]
 
@@ -32,6 +34,8 @@ class Profile:
     """May setgroups(2) be called in it?"""
     groups: tuple[int, ...] = ()
     """The supplementary groups of whoever runs the lab, as seen in it."""
+    capabilities: int = ALL_CAPABILITIES
+    """What root has, and can give at most: all, unless whoever started this host took some (its bounding set)."""
     overlay: OverlayDefaults = field(default_factory=OverlayDefaults)
     protected_hardlinks: bool = True
     """fs.protected_hardlinks (proc_sys_fs(5))."""
@@ -57,7 +61,7 @@ class Profile:
     @classmethod
     def like(cls, description: Mapping[str, Any]) -> "Profile":
         """Return a profile of the kind that a real kernel's description is of (``real.probe.describe``)."""
-        names = ("release", "machine", "rootless")
+        names = ("release", "machine", "rootless", "capabilities")
         same = {name: description[name] for name in names if name in description}
         if "pseudo" in description:
             same["pseudo"] = tuple(description["pseudo"])

@@ -62,6 +62,19 @@ def change_propagation(mount: "Mount", flag: int) -> None:
         mount.master.free(mount)
 
 
+def reduce_to_slave(mount: "Mount") -> None:
+    """Make a copied peer a slave of its group: it hears, and is not heard (CL_SHARED_TO_SLAVE)."""
+    if mount.group is not None:
+        change_propagation(mount, MS_SLAVE)
+
+
+def lock_tree(top: "Mount") -> None:
+    """Lock the mounts of a tree together: none may be taken off what it covers, no flag be cleared (lock_mnt_tree)."""
+    for mount in top.tree():
+        mount.locked_flags |= mount.flags
+        mount.locked = mount is not top
+
+
 def receivers(mount: "Mount") -> "Iterator[Mount]":
     """Yield the other mounts that hear of what happens on a mount: its peers, and all slaves below, in turn."""
     if mount.group is None:
@@ -93,7 +106,15 @@ def attach_propagated(tree: "Mount", parent: "Mount", mountpoint: "Dentry") -> N
                 change_propagation(mount, MS_SLAVE)
                 if other.group is not None:
                     change_propagation(mount, MS_SHARED)
+        if _crosses(parent, other):
+            lock_tree(copy)
         copy.attach(other, mountpoint)
+
+
+def _crosses(parent: "Mount", other: "Mount") -> bool:
+    """Do two mounts belong to different user namespaces?"""
+    here, there = parent.namespace, other.namespace
+    return here is not None and there is not None and here.owner is not there.owner
 
 
 def detach_propagated(mount: "Mount") -> None:

@@ -19,7 +19,7 @@ from minidocker.linux import (
 )
 from minidocker.sim.inode import Change
 from minidocker.sim.open_file import OpenFile
-from minidocker.sim.permission import privileged_over, without_setid
+from minidocker.sim.permission import capable_over, without_setid
 
 if TYPE_CHECKING:
     from minidocker.sim.dentry import Dentry
@@ -96,7 +96,7 @@ class InodeFile(OpenFile):
 
 def drop_setid(task: "Task", dentry: "Dentry", inode: "Inode") -> None:
     """Before data changes by somebody without CAP_FSETID: end set-user-id and set-group-id (file_remove_privs)."""
-    if inode.mode & 0o6000 and not privileged_over(task.creds, inode):
+    if inode.mode & 0o6000 and not capable_over(task.creds, inode, "CAP_FSETID"):
         mode = without_setid(task.creds, inode)
         if mode != inode.mode:
             inode.change(dentry, Change(mode=mode))

@@ -140,9 +140,9 @@ def _protected(task: "Task", signum: int, sender: "Task | None") -> bool:
 
 
 def may_signal(sender: "Task", task: "Task") -> bool:
-    """Tell whether one task may signal another: root may, and whoever has the same user (kill(2))."""
+    """Tell whether one task may signal another: of the same user, or by CAP_KILL in its user namespace (kill(2))."""
     mine, its = sender.creds, task.creds
-    return mine.privileged or bool({mine.uid, mine.euid} & {its.uid, its.suid})
+    return bool({mine.uid, mine.euid} & {its.uid, its.suid}) or mine.capable(its.user, "CAP_KILL")
 
 
 def sys_kill(task: "Task", pid: int, signal: int) -> None:

@@ -15,6 +15,7 @@ from minidocker.sim.proc import Directory, Proc
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.task import Task
+    from minidocker.sim.user_namespace import UserNamespace
 
 #: What every Linux has; the profile says what else.
 _TREE: Final = (
@@ -25,9 +26,10 @@ _TREE: Final = (
 class Sysfs(SuperBlock):
     """One sysfs. It belongs to the network namespace that its mounter was in: /sys/class/net shows that one's links."""
 
-    def __init__(self, kernel: "SimKernel", source: str) -> None:
+    def __init__(self, kernel: "SimKernel", source: str, user: "UserNamespace") -> None:
         """Make the directories."""
         super().__init__(kernel, "sysfs", source=source)
+        self.user, self.tells_of_system = user, True
         self.root = Dentry("", None, self._inode(), self)
         mine = [path.removeprefix("/sys/") for path in kernel.profile.pseudo if path.startswith("/sys/")]
         for path in (*_TREE, *mine):
@@ -48,7 +50,7 @@ def mount_sysfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBl
     """Make a sysfs (mount(2)); it has no options: EINVAL."""
     if data:
         raise OSError(errno.EINVAL, f"Invalid argument: sysfs: unknown parameter {data!r}")
-    return Sysfs(task.kernel, source or "none")
+    return Sysfs(task.kernel, source or "none", task.ns.net.owner)
 
 
-register("sysfs", mount_sysfs)
+register("sysfs", mount_sysfs, lambda task: task.ns.net.owner)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.descriptors import Descriptors
     from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.memory import AddressSpace
     from minidocker.sim.namespaces import Namespaces
     from minidocker.sim.path import FsContext, Location
     from minidocker.sim.signals import Signals
@@ -68,6 +69,7 @@ class Task:
     files: "Descriptors"
     ns: "Namespaces"
     signals: "Signals"
+    memory: "AddressSpace"
     children: "list[Task]" = field(default_factory=list)
     coroutine: Coroutine[Any, Any, int] | None = None
     argv: list[str] = field(default_factory=list)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail, strerror
 from minidocker.sim.descriptors import Descriptors
-from minidocker.sim.namespaces import check_flags
+from minidocker.sim.namespaces import check_flags, credentials_for, new_namespaces
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
 from minidocker.system import System
 
 if TYPE_CHECKING:
+    from minidocker.sim.credentials import Credentials
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.namespaces import Namespaces
     from minidocker.sim.path import FsContext
@@ -38,8 +39,9 @@ def sys_clone(
     """
     for fd in (fds or {}).values():
         task.files.get(fd)
-    check_flags(task, flags)
-    namespaces, fs = _namespaces(task, flags)
+    check_flags(flags)
+    creds = credentials_for(task, flags)
+    namespaces, fs = _namespaces(task, flags, creds)
     files = _descriptors(task, fds)
     kernel = task.kernel
     task.born += 1
@@ -49,11 +51,12 @@ def sys_clone(
         line=f"{task.line}.{task.born}",
         name=FIRST_NAME if task is kernel.host else task.name,
         parent=task,
-        creds=task.creds.copy(),
+        creds=creds,
         fs=fs,
         files=files,
         ns=namespaces,
         signals=task.signals.copy(),
+        memory=task.memory.copy(),
         coroutine=main(SYSTEM, *args),
         argv=list(task.argv),
         environ=dict(task.environ),
@@ -67,11 +70,10 @@ def sys_clone(
     return task.ns.pid.number(child)
 
 
-def _namespaces(task: Task, flags: int) -> "tuple[Namespaces, FsContext]":
+def _namespaces(task: Task, flags: int, creds: "Credentials") -> "tuple[Namespaces, FsContext]":
     """Return the child's namespaces, and its root and working directory in its tree of mounts."""
-    namespaces, fs = task.ns.copy(), task.fs.copy()
+    namespaces, fs = new_namespaces(task, flags, creds)
     try:
-        namespaces.enter_new(flags, fs)
         namespaces.pid = namespaces.pid_for_children
         namespaces.pid.free()
     except OSError:

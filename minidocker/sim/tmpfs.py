@@ -8,6 +8,7 @@ import gc
 from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import S_IFDIR, S_IFMT, fail, strerror
+from minidocker.sim.credentials import ROOT, Credentials
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import Change, HeldInode, SuperBlock
 from minidocker.sim.permission import new_owner
@@ -15,7 +16,6 @@ from minidocker.sim.regular import open_inode
 from minidocker.sim.sparse import PAGE, pages
 
 if TYPE_CHECKING:
-    from minidocker.sim.credentials import Credentials
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.mount import Mount
     from minidocker.sim.open_file import OpenFile
@@ -30,14 +30,21 @@ class Tmpfs(SuperBlock):
     """One tmpfs. ``free_pages`` is what ``size=`` left; data beyond it is ENOSPC."""
 
     def __init__(
-        self, kernel: "SimKernel", *, source: str = "tmpfs", size: int | None = None, mode: int = 0o1777
+        self,
+        kernel: "SimKernel",
+        *,
+        source: str = "tmpfs",
+        size: int | None = None,
+        mode: int = 0o1777,
+        creds: "Credentials" = ROOT,
     ) -> None:
-        """Make an empty one; size in bytes."""
+        """Make an empty one, whose root belongs to the mounter; size in bytes."""
         super().__init__(kernel, "tmpfs", source=source)
+        self.user = creds.user
         self.size = kernel.profile.disk_bytes if size is None else size
         self.free_pages = pages(self.size)
         self.shown: list[str] = []
-        self.root = Dentry("", None, TmpfsInode(self, S_IFDIR | mode, 0, 0), self)
+        self.root = Dentry("", None, TmpfsInode(self, S_IFDIR | mode, creds.euid, creds.egid), self)
 
     def options(self) -> list[str]:
         """Return ``size=…`` and ``mode=…`` if they were given, in Linux's order (shmem_show_options)."""
@@ -63,7 +70,7 @@ def mount_tmpfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBl
             shown += [f"mode={mode:o}"] if mode != 0o1777 else []
         else:
             raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: tmpfs: unknown parameter '{key}'")
-    tmpfs = Tmpfs(task.kernel, source=source or "none", size=size, mode=mode)
+    tmpfs = Tmpfs(task.kernel, source=source or "none", size=size, mode=mode, creds=task.creds)
     tmpfs.shown = shown
     return tmpfs
 

@@ -1,75 +1,126 @@
-"""The user namespace that a simulated host's tasks are in: which user and group ids there are (user_namespaces(7)).
+"""User namespaces: numbers for users and groups, and the right in which everything else is made (user_namespaces(7)).
 
-There is one: the first, of all ids, or, rootless, one whose root is an ordinary user outside. Inodes keep their owners
-as its tasks number them. An owner without a number there is UNMAPPED: stat(2) shows the overflow id, and none of root's
-capabilities reaches such a file (Linux's privileged_wrt_inode_uidgid).
+The kernel keeps one kind of number, that of the first user namespace (Linux's kuid_t and kgid_t): owners of inodes,
+ids of tasks. What a task says or is shown passes through the maps of its own user namespace. A number that a map does
+not have is UNMAPPED on the way in (EINVAL), and the overflow id on the way out: nobody.
 """
 
 import errno
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from minidocker.linux import fail
+from minidocker.sim.namespace import FIRST_NUMBERS, Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from minidocker.sim.profile import IdRange, Profile
+    from minidocker.sim.credentials import Credentials
+
+#: The first number inside, the kernel's first number, and how many (uid_map, its middle column translated).
+Extent: TypeAlias = tuple[int, int, int]
 
 #: The id that no user or group has, here or on Linux (INVALID_UID).
 UNMAPPED: Final = 0xFFFFFFFF
 #: What is shown in its place (/proc/sys/kernel/overflowuid).
 OVERFLOW_ID: Final = 65534
+#: How many user namespaces may lie around one.
+MAX_LEVEL: Final = 33
+_ALL: Final[tuple[Extent, ...]] = ((0, 0, UNMAPPED),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserNamespace:
-    """Which ids there are. ``is_first``: nobody is outside, so capabilities count everywhere."""
+class UserNamespace(Namespace):
+    """One user namespace. ``uid_map`` and ``gid_map`` are empty until they are written, once (``id_map.py``)."""
 
-    is_first: bool
-    uid_map: "tuple[IdRange, ...]"
-    gid_map: "tuple[IdRange, ...]"
-    setgroups: bool
-    """May setgroups(2) be called? Not where a user without newgidmap wrote the map (/proc/PID/setgroups: deny)."""
+    __slots__ = ("gid_map", "group", "level", "parent", "parent_could_setfcap", "setgroups", "uid_map", "user")
 
-    def uid(self, number: int) -> int:
-        """Return a user id, or EINVAL if it is not mapped."""
-        return _mapped(self.uid_map, number)
+    kind: ClassVar = "user"
 
-    def gid(self, number: int) -> int:
-        """Return a group id, or EINVAL if it is not mapped."""
-        return _mapped(self.gid_map, number)
+    def __init__(self, number: int, parent: "UserNamespace | None", creds: "Credentials | None" = None) -> None:
+        """Lie in the parent, and belong to the user with whose credentials it is made."""
+        super().__init__(number, parent or self)
+        self.parent = parent
+        self.level: int = parent.level + 1 if parent else 0
+        self.uid_map: tuple[Extent, ...] = () if parent else _ALL
+        self.gid_map: tuple[Extent, ...] = () if parent else _ALL
+        self.user = creds.euid if creds else 0
+        """Whose it is: to that user, in the parent, it grants all capabilities."""
+        self.group = creds.egid if creds else 0
+        self.setgroups: bool = parent.setgroups if parent else True
+        """May setgroups(2) be called in it? ``/proc/PID/setgroups``."""
+        self.parent_could_setfcap = bool(creds and parent and creds.capable(parent, "CAP_SETFCAP"))
 
     @property
-    def outer_root(self) -> tuple[int, int]:
-        """What the host's own root, uid and gid 0 outside, is in here: to it belongs the host's tree."""
-        return _inside(self.uid_map, 0), _inside(self.gid_map, 0)
+    def is_first(self) -> bool:
+        """Is it the one that the kernel boots with?"""
+        return self.parent is None
+
+    def around(self) -> "Iterator[UserNamespace]":
+        """Yield this namespace, the one that it lies in, and so on to the first."""
+        namespace: UserNamespace | None = self
+        while namespace:
+            yield namespace
+            namespace = namespace.parent
+
+    def kuid(self, uid: int) -> int:
+        """Return the kernel's number of a user, or UNMAPPED (make_kuid)."""
+        return _down(self.uid_map, uid)
+
+    def kgid(self, gid: int) -> int:
+        """Return the kernel's number of a group, or UNMAPPED (make_kgid)."""
+        return _down(self.gid_map, gid)
+
+    def valid_kuid(self, uid: int) -> int:
+        """Return the kernel's number of a user, or EINVAL if it is not mapped."""
+        kuid = _down(self.uid_map, uid)
+        return kuid if kuid != UNMAPPED else fail(errno.EINVAL)
+
+    def valid_kgid(self, gid: int) -> int:
+        """Return the kernel's number of a group, or EINVAL if it is not mapped."""
+        kgid = _down(self.gid_map, gid)
+        return kgid if kgid != UNMAPPED else fail(errno.EINVAL)
+
+    def has_uid(self, kuid: int) -> bool:
+        """Has a user a number in here (kuid_has_mapping)?"""
+        return _up(self.uid_map, kuid) != UNMAPPED
+
+    def has_gid(self, kgid: int) -> bool:
+        """Has a group a number in here (kgid_has_mapping)?"""
+        return _up(self.gid_map, kgid) != UNMAPPED
+
+    def uid(self, kuid: int) -> int:
+        """Return a user's number in here, UNMAPPED if it has none (from_kuid)."""
+        return _up(self.uid_map, kuid)
+
+    def gid(self, kgid: int) -> int:
+        """Return a group's number in here, UNMAPPED if it has none (from_kgid)."""
+        return _up(self.gid_map, kgid)
+
+    def shown_uid(self, kuid: int) -> int:
+        """Return a user as one in here sees it: 65534 if it has no number (from_kuid_munged)."""
+        return _shown(_up(self.uid_map, kuid))
+
+    def shown_gid(self, kgid: int) -> int:
+        """Return a group as one in here sees it: 65534 if it has no number (from_kgid_munged)."""
+        return _shown(_up(self.gid_map, kgid))
 
 
-#: Where a host boots, and where root runs the lab.
-FIRST: Final = UserNamespace(is_first=True, uid_map=((0, 0, UNMAPPED),), gid_map=((0, 0, UNMAPPED),), setgroups=True)
+def _down(extents: "tuple[Extent, ...]", number: int) -> int:
+    for inside, outside, length in extents:
+        if inside <= number < inside + length:
+            return number - inside + outside
+    return UNMAPPED
 
 
-def of(profile: "Profile") -> UserNamespace:
-    """Return the namespace that a profile asks for."""
-    if not profile.rootless:
-        return FIRST
-    return UserNamespace(is_first=False, uid_map=profile.uid_map, gid_map=profile.gid_map, setgroups=profile.setgroups)
+def _up(extents: "tuple[Extent, ...]", number: int) -> int:
+    for inside, outside, length in extents:
+        if outside <= number < outside + length:
+            return number - outside + inside
+    return UNMAPPED
 
 
-def shown(number: int) -> int:
-    """Return an owner as stat(2) shows it (from_kuid_munged)."""
+def _shown(number: int) -> int:
     return OVERFLOW_ID if number == UNMAPPED else number
 
 
-def _mapped(ranges: "Sequence[IdRange]", number: int) -> int:
-    if not any(inside <= number < inside + count for inside, _, count in ranges):
-        fail(errno.EINVAL)
-    return number
-
-
-def _inside(ranges: "Sequence[IdRange]", number: int) -> int:
-    return next(
-        (inside + number - outside for inside, outside, count in ranges if outside <= number < outside + count),
-        UNMAPPED,
-    )
+#: The user namespace that every kernel boots with: all ids, each its own number.
+FIRST: Final = UserNamespace(FIRST_NUMBERS["user"], None)

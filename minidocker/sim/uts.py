@@ -4,6 +4,7 @@ import errno
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from minidocker.linux import fail
+from minidocker.sim.capability import require_capable
 from minidocker.sim.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ class UtsNamespace(Namespace):
 
     kind: ClassVar = "uts"
 
-    def __init__(
-        self, number: int, hostname: str, domainname: str = "(none)", owner: "UserNamespace | None" = None
-    ) -> None:
+    def __init__(self, number: int, owner: "UserNamespace", hostname: str, domainname: str = "(none)") -> None:
         """Start with two names."""
         super().__init__(number, owner)
         self.hostname = hostname
@@ -31,9 +30,8 @@ class UtsNamespace(Namespace):
 
 
 def _check(task: "Task", name: str) -> str:
-    """Only root of the namespace's owner names it (EPERM), with at most 64 bytes (EINVAL)."""
-    if not task.creds.privileged:
-        fail(errno.EPERM)
+    """Naming takes CAP_SYS_ADMIN in the namespace's owner (EPERM), and at most 64 bytes (EINVAL)."""
+    require_capable(task, task.ns.uts.owner, "CAP_SYS_ADMIN")
     if len(name.encode("utf-8", "surrogateescape")) > LONGEST:
         fail(errno.EINVAL)
     return name
@@ -45,7 +43,7 @@ def sys_gethostname(task: "Task") -> str:
 
 
 def sys_sethostname(task: "Task", name: str) -> None:
-    """Set the host name of the caller's UTS namespace (sethostname(2)): at most 64 bytes, by root."""
+    """Set the host name of the caller's UTS namespace (sethostname(2)): at most 64 bytes, with CAP_SYS_ADMIN."""
     task.ns.uts.hostname = _check(task, name)
 
 
@@ -55,5 +53,5 @@ def sys_getdomainname(task: "Task") -> str:
 
 
 def sys_setdomainname(task: "Task", name: str) -> None:
-    """Set the NIS domain name of the caller's UTS namespace (setdomainname(2)): at most 64 bytes, by root."""
+    """Set the NIS domain name of the caller's UTS namespace (setdomainname(2)), as the host name."""
     task.ns.uts.domainname = _check(task, name)

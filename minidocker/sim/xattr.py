@@ -4,9 +4,11 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import S_IFDIR, S_IFREG, XATTR_CREATE, XATTR_REPLACE, fail
+from minidocker.sim.capability import capable, require_capable
 from minidocker.sim.mount import want_write
 from minidocker.sim.path import lookup
-from minidocker.sim.permission import MAY_READ, MAY_WRITE, S_ISVTX, owns, require
+from minidocker.sim.permission import MAY_READ, MAY_WRITE, S_ISVTX, capable_over, owns, require
+from minidocker.sim.user_namespace import FIRST
 
 if TYPE_CHECKING:
     from minidocker.sim.inode import Inode
@@ -26,8 +28,8 @@ def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
     """Ask whether it may be used so (xattr_permission): trusted.* by root, user.* on files and directories."""
     refusal = errno.EPERM if mask & MAY_WRITE else errno.ENODATA
     if name.startswith("security."):
-        if mask & MAY_WRITE and not task.creds.privileged:
-            fail(errno.EPERM)
+        if mask & MAY_WRITE:
+            _require_security(task, inode, name)
         return
     if name.startswith("system."):
         return
@@ -45,7 +47,16 @@ def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
 
 def _sees_trusted(task: "Task") -> bool:
     """May it use trusted.*? That takes CAP_SYS_ADMIN in the first user namespace (xattr(7))."""
-    return task.creds.privileged and task.kernel.users.is_first
+    return capable(task, FIRST, "CAP_SYS_ADMIN")
+
+
+def _require_security(task: "Task", inode: "Inode", name: str) -> None:
+    """Only CAP_SYS_ADMIN sets security.*, where the file system was mounted; file capabilities take CAP_SETFCAP."""
+    if name == "security.capability":
+        if not capable_over(task.creds, inode, "CAP_SETFCAP"):
+            fail(errno.EPERM)
+    else:
+        require_capable(task, inode.superblock.user, "CAP_SYS_ADMIN")
 
 
 def _set(task: "Task", path: str, name: str, value: bytes, flags: int, *, follow: bool) -> None:

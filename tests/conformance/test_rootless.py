@@ -409,5 +409,5 @@ class TestDocker:
         model, real = hosts
         assert model.description["rootless"] is real.description["rootless"] is True
         assert real.description["ids"]["uid_map"][0] == [0, os.geteuid(), 1]
-        assert model.kernel.users.uid_map[0] == (0, os.geteuid(), 1)
-        assert model.kernel.users.setgroups is real.description["ids"]["setgroups"]
+        assert model.kernel.host.creds.user.uid_map[0] == (0, os.geteuid(), 1)
+        assert model.kernel.host.creds.user.setgroups is real.description["ids"]["setgroups"]

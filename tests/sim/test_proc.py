@@ -87,7 +87,9 @@ def test_a_zombies_files(kernel, cat):
     assert read(kernel, where + "stat").split()[1:3] == ["(cat)", "Z"]
     assert read(kernel, where + "cmdline") == read(kernel, where + "environ") == read(kernel, where + "mounts") == ""
     raises(errno.ENOENT, kernel.readlink, where + "exe")
-    assert kernel.listdir(where + "ns") == []
+    assert "uts" in kernel.listdir(where + "ns")
+    raises(errno.ENOENT, kernel.readlink, where + "ns/uts")
+    assert kernel.readlink(where + "ns/user") == kernel.readlink("/proc/self/ns/user")
     kernel.wait4(cat)
     raises(errno.ENOENT, kernel.listdir, where)
 
@@ -129,7 +131,7 @@ def test_outside_of_the_namespace_there_is_no_self(kernel):
 def test_names_at_the_root(kernel):
     names = kernel.listdir("/proc")
     assert {"1", "self", "mounts", "uptime", "version", "meminfo", "sys"} <= set(names)
-    assert kernel.listdir("/proc/sys/kernel") == ["hostname", "ostype", "osrelease"]
+    assert kernel.listdir("/proc/sys/kernel") == ["hostname", "domainname", "ostype", "osrelease"]
     for name in ("0", "01", "-1", "2", "٣", "x"):
         raises(errno.ENOENT, kernel.stat, f"/proc/{name}")
 

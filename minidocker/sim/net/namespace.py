@@ -30,7 +30,7 @@ class NetNamespace(Namespace):
     )  # fmt: skip
     kind: ClassVar = "net"
 
-    def __init__(self, number: int, owner: "UserNamespace | None", kernel: "SimKernel") -> None:
+    def __init__(self, number: int, owner: "UserNamespace", kernel: "SimKernel") -> None:
         """Start with a loopback, switched off, and nothing else."""
         super().__init__(number, owner)
         self.kernel = kernel

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from minidocker.linux import fail, strerror
 from minidocker.netlink import Address, Link, Neighbour, Route
+from minidocker.sim.capability import capable
 from minidocker.sim.namespaces import NamespaceFile
 from minidocker.sim.net import address as addresses
 from minidocker.sim.net import route as routes
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def may_rule(task: "Task", namespace: NetNamespace) -> bool:
     """Tell whether a task has CAP_NET_ADMIN over a network namespace."""
-    return task.creds.privileged
+    return capable(task, namespace.owner, "CAP_NET_ADMIN")
 
 
 def _ruled(task: "Task") -> NetNamespace:

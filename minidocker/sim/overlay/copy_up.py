@@ -4,7 +4,6 @@ import errno
 from typing import TYPE_CHECKING
 
 from minidocker.linux import S_IFDIR, S_IFREG, fail
-from minidocker.sim.credentials import ROOT
 from minidocker.sim.inode import Change
 from minidocker.sim.overlay.inode_numbers import set_origin
 from minidocker.sim.overlay.xattr import is_private, set_impure
@@ -44,7 +43,7 @@ def _copy_up_one(overlay: "Overlay", dentry: "Dentry", *, truncate: bool) -> Non
         upper = _replace(upper, original)
     size = 0 if truncate or original.kind != S_IFREG else original.size
     target = original.readlink(inode.real_dentry) if original.is_link else ""
-    _in(parent).make(upper, original.mode, ROOT, rdev=original.rdev, target=target)
+    _in(parent).make(upper, original.mode, overlay.creds, rdev=original.rdev, target=target)
     try:
         _copy_data(original, upper, size)
     except OSError:

@@ -48,7 +48,7 @@ def rename(overlay: "Overlay", old: "Dentry", new: "Dentry") -> None:
         raise
     from_inode.rename(from_directory.child(old.name), place)
     if leaves_whiteout:
-        _leave_whiteout(from_directory, old.name, switched)
+        _leave_whiteout(overlay, from_directory, old.name, switched)
         overlay.tell("whiteout", old)
     if target is not None and target.is_dir:
         target.dead = True
@@ -94,10 +94,10 @@ def _set_aside(overlay: "Overlay", new: "Dentry", directory: "Dentry") -> "Dentr
     return whiteout
 
 
-def _leave_whiteout(directory: "Dentry", name: str, switched: "Dentry | None") -> None:
+def _leave_whiteout(overlay: "Overlay", directory: "Dentry", name: str, switched: "Dentry | None") -> None:
     """Leave a whiteout at the old place: the one from the new place, or else one of its own (RENAME_WHITEOUT)."""
     if switched is None:
-        make_whiteout(directory, name)
+        make_whiteout(overlay, directory, name)
     else:
         switched.parent.inode.rename(switched, directory.child(name))  # type: ignore[union-attr]
 

@@ -8,13 +8,15 @@ from weakref import WeakValueDictionary
 
 from minidocker.kernel import Inner
 from minidocker.linux import S_IFDIR, S_IFREG, fail
-from minidocker.sim.credentials import ROOT
+from minidocker.sim.capability import capable
+from minidocker.sim.credentials import Credentials
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import SuperBlock
 from minidocker.sim.overlay.inode import OverlayInode
 from minidocker.sim.overlay.options import MAX_DEPTH, Options, parse, refuse
 from minidocker.sim.overlay.remove import remove_tree
 from minidocker.sim.path import Location, lookup
+from minidocker.sim.user_namespace import FIRST
 
 if TYPE_CHECKING:
     from minidocker.sim.inode import Inode
@@ -41,17 +43,21 @@ class Overlay(SuperBlock):
         upper: Dentry | None,
         work: Dentry | None,
         lowers: list[Dentry],
+        creds: Credentials,
     ) -> None:
         """Stack the layers; all checks were made."""
         super().__init__(kernel, "overlay", source="overlay", readonly=upper is None)
         self.settings = options
         self.prefix = "user.overlay." if options.userxattr else "trusted.overlay."
-        self.keeps_marks = options.userxattr or kernel.users.is_first
+        self.creds = creds
+        """The mounter's: with them whiteouts and copies are made, whoever causes them (overlayfs.rst)."""
+        self.user = creds.user
+        self.keeps_marks = options.userxattr or creds.capable(FIRST, "CAP_SYS_ADMIN")
         """Can it set its own attributes? In a user namespace not those of trusted.*: then what needs them fails."""
         self.upper = upper
         self.depth = 1 + max(depth_of(root.superblock) for root in lowers)
         self.same_device = len({root.superblock for root in [*lowers, *filter(None, [upper])]}) == 1
-        self.work = _prepare_work(work, volatile=options.volatile) if work else None
+        self.work = _prepare_work(work, creds, volatile=options.volatile) if work else None
         self.whiteout: Dentry | None = None
         self.inodes: WeakValueDictionary[Inode, OverlayInode] = WeakValueDictionary()
         self._temporary = count(1)
@@ -108,7 +114,7 @@ def depth_of(superblock: SuperBlock) -> int:
     return superblock.depth if isinstance(superblock, Overlay) else 0
 
 
-def _prepare_work(base: Dentry, *, volatile: bool) -> Dentry:
+def _prepare_work(base: Dentry, creds: Credentials, *, volatile: bool) -> Dentry:
     """Make a new ``work`` in the work directory; what a volatile mount left there is refused (EINVAL)."""
     directory = base.inode
     assert directory is not None
@@ -119,17 +125,17 @@ def _prepare_work(base: Dentry, *, volatile: bool) -> Dentry:
             refuse(f"overlay with incompat feature '{left}' cannot be mounted")
         remove_tree(old)
     work = base.child("work")
-    directory.make(work, S_IFDIR, ROOT)
+    directory.make(work, S_IFDIR, creds)
     if volatile:
         mark = work
         for name, kind in (("incompat", S_IFDIR), ("volatile", S_IFDIR), ("dirty", S_IFREG)):
             mark = mark.child(name)
-            _make(mark, kind)
+            _make(mark, kind, creds)
     return work
 
 
-def _make(dentry: Dentry, mode: int) -> None:
-    dentry.parent.inode.make(dentry, mode, ROOT)  # type: ignore[union-attr]  # a directory, so positive
+def _make(dentry: Dentry, mode: int, creds: Credentials) -> None:
+    dentry.parent.inode.make(dentry, mode, creds)  # type: ignore[union-attr]  # a directory, so positive
 
 
 def mount_overlay(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
@@ -138,7 +144,7 @@ def mount_overlay(task: "Task", source: str, data: str, readonly: bool) -> Super
     ENOENT for what is missing; EINVAL for what is no directory, cannot be an upper one, nests too deep or is not
     modelled; ELOOP for layers that overlap.
     """
-    options = parse(data, task.kernel.profile.overlay, capable=task.kernel.users.is_first)
+    options = parse(data, task.kernel.profile.overlay, capable=capable(task, FIRST, "CAP_SYS_ADMIN"))
     lowers = [_directory(task, path) for path in options.lowers]
     upper = _directory(task, options.upper) if options.upper else None
     work = _directory(task, options.work) if options.work else None
@@ -153,6 +159,7 @@ def mount_overlay(task: "Task", source: str, data: str, readonly: bool) -> Super
         upper.dentry if upper else None,
         work.dentry if work else None,
         [place.dentry for place in lowers],
+        task.creds.copy(),
     )
     overlay.source = source or "none"
     return overlay

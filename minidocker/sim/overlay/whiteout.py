@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from minidocker.linux import S_IFCHR
-from minidocker.sim.credentials import ROOT
 from minidocker.sim.overlay.opaque import OPAQUE
 
 if TYPE_CHECKING:
@@ -35,15 +34,15 @@ def lower_has(dentry: "Dentry") -> bool:
     return False
 
 
-def make_whiteout(directory: "Dentry", name: str) -> None:
+def make_whiteout(overlay: "Overlay", directory: "Dentry", name: str) -> None:
     """Make a whiteout of its own."""
-    directory.inode.make(directory.child(name), S_IFCHR, ROOT)  # type: ignore[union-attr]  # a directory, so positive
+    directory.inode.make(directory.child(name), S_IFCHR, overlay.creds)  # type: ignore[union-attr]  # a directory, so positive
 
 
 def put_whiteout(overlay: "Overlay", directory: "Dentry", name: str) -> None:
     """Put a whiteout into an upper directory: one more hard link of one that is kept in the work directory."""
     if overlay.whiteout is None:
         kept = overlay.temporary()
-        make_whiteout(kept.parent, kept.name)
+        make_whiteout(overlay, kept.parent, kept.name)
         overlay.whiteout = kept.parent.child(kept.name)
     directory.inode.link(overlay.whiteout, directory.child(name))  # type: ignore[union-attr]

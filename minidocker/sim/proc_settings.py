@@ -1,0 +1,75 @@
+"""What can be set by writing to a file of proc (proc(5)): each function takes the writer, the open file, the bytes."""
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from minidocker.linux import fail
+from minidocker.sim import id_map
+from minidocker.sim.uts import LONGEST
+
+if TYPE_CHECKING:
+    from minidocker.sim.proc import TextFile
+    from minidocker.sim.task import Task
+
+
+def _line(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape").split("\n")[0]
+
+
+def _hostname(task: "Task", file: "TextFile", data: bytes) -> None:
+    """Name the writer's UTS namespace."""
+    task.ns.uts.hostname = _line(data)[:LONGEST]
+
+
+def _domainname(task: "Task", file: "TextFile", data: bytes) -> None:
+    task.ns.uts.domainname = _line(data)[:LONGEST]
+
+
+def _comm(task: "Task", file: "TextFile", data: bytes) -> None:
+    """Rename a task: only itself (EINVAL)."""
+    if file.subject is not task:
+        fail(errno.EINVAL)
+    task.name = _line(data)[:15]
+
+
+def _ip_forward(task: "Task", file: "TextFile", data: bytes) -> None:
+    """Have the writer's network forward, or not."""
+    text = _line(data).strip()
+    task.ns.net.forwarding = int(text) != 0 if text.isdecimal() else fail(errno.EINVAL)
+
+
+def _require_start(file: "TextFile") -> None:
+    """Some files take one write, at their beginning."""
+    if not file.at_start:
+        fail(errno.EINVAL)
+
+
+def _uid_map(task: "Task", file: "TextFile", data: bytes) -> None:
+    _require_start(file)
+    assert file.subject is not None
+    id_map.write_map(task, file.subject.creds.user, "uid", file.creds, data)
+
+
+def _gid_map(task: "Task", file: "TextFile", data: bytes) -> None:
+    _require_start(file)
+    assert file.subject is not None
+    id_map.write_map(task, file.subject.creds.user, "gid", file.creds, data)
+
+
+def _setgroups(task: "Task", file: "TextFile", data: bytes) -> None:
+    _require_start(file)
+    assert file.subject is not None
+    id_map.write_setgroups(file.subject.creds.user, data)
+
+
+#: By the file's name.
+SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
+    "hostname": _hostname,
+    "domainname": _domainname,
+    "comm": _comm,
+    "ip_forward": _ip_forward,
+    "uid_map": _uid_map,
+    "gid_map": _gid_map,
+    "setgroups": _setgroups,
+}
