@@ -42,6 +42,10 @@ class Container(Process):
     status: str = CREATED
     execs: list[Process] = field(default_factory=list)
     """What docker exec has started in it, and that still runs."""
+    oom_killed: bool = False
+    """Has the kernel killed one of its tasks for want of memory, since it was last started?"""
+    warnings: list[str] = field(default_factory=list)
+    """What of the limits asked for this host cannot set, in Docker's words."""
     auto_remove: bool = False
     created_ns: int = 0
     started_ns: int = 0
@@ -81,4 +85,6 @@ class Container(Process):
             "status": self.status,
             "stack": self.name,
         }
-        return row | {"exit_code": self.exit_code} if self.status == EXITED else row
+        if self.status == EXITED:
+            row["exit_code"] = self.exit_code
+        return row | {"oom_killed": True} if self.oom_killed else row

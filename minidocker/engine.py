@@ -8,10 +8,25 @@ import errno
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Final
 
-from minidocker import capabilities, diff, execs, linux, mounts, names, namespaces, runtime, spec, start
-from minidocker.container import EXITED, OVERLAY_ROOT, REMOVING, RUNNING, Container
+from minidocker import (
+    capabilities,
+    control,
+    diff,
+    execs,
+    linux,
+    mounts,
+    names,
+    namespaces,
+    resources,
+    runtime,
+    spec,
+    start,
+)
+from minidocker.cgroups import Cgroups
+from minidocker.container import EXITED, OVERLAY_ROOT, PAUSED, REMOVING, RUNNING, Container
 from minidocker.create import RunOptions, argv_of, check_name, environ_of, working_dir
 from minidocker.errors import Conflict, InvalidParameter, NameConflict, NoSuchContainer, StartError
 from minidocker.execs import Exec, ExecOptions
@@ -45,6 +60,15 @@ INIT_TRACE_LAYER: Final = {
     "complete": True,
 }
 
+#: What must be done before a container can be removed.
+_FIRST: Final = {
+    RUNNING: "running: stop the container before removing or force remove",
+    PAUSED: "paused and must be unpaused first",
+}
+
+#: The exit code of a program that SIGKILL has ended.
+_KILLED: Final = 128 + linux.SIGKILL
+
 
 class Engine:
     """One Docker engine over one kernel."""
@@ -73,14 +97,18 @@ class Engine:
         self._ids = ids
         self._clock_ns = clock_ns
         self.streams = Streams(kernel, clock_ns)
+        self.cgroups = Cgroups(kernel)
         self._processes: dict[int, Process] = {}
         """What runs, by the host's pid of its first task."""
         kernel.job(make_init_layer, INIT_LAYER)
 
     def create(self, image_name: str, command: Sequence[str], options: RunOptions) -> Container:
         """Make a container from an image, without starting it (docker create)."""
+        limits, warnings = resources.check(options.host_config.resources, self.cgroups.support)
         image = self.images.find(image_name)
         container = self._container(image_name, image, command, options)
+        container.host_config = replace(container.host_config, resources=resources.adapt(limits))
+        container.warnings = warnings
         self.monitor.layers({INIT_ID: INIT_TRACE_LAYER, **self.images.trace_layers(image)})
         self.monitor.operation(
             f"create container {container.name}",
@@ -100,6 +128,8 @@ class Engine:
         """
         if container.status == RUNNING:
             return
+        if container.status == PAUSED:
+            raise Conflict("cannot start a paused container, try unpause instead")
         self._mount(container)
         self.monitor.operation(
             f"start {container.name}",
@@ -121,12 +151,9 @@ class Engine:
 
     def remove(self, container: Container, *, force: bool = False) -> None:
         """Remove a container with its writable layer (docker rm)."""
-        if container.status == RUNNING:
+        if container.is_running:
             if not force:
-                raise Conflict(
-                    f'cannot remove container "/{container.name}": container is running: '
-                    "stop the container before removing or force remove"
-                )
+                raise Conflict(f'cannot remove container "/{container.name}": container is {_FIRST[container.status]}')
             self.kill(container, linux.SIGKILL)
             if container.name not in self.containers:  # --rm has removed it
                 return
@@ -143,9 +170,11 @@ class Engine:
 
     def kill(self, container: Container, signal: int) -> None:
         """Send a signal to the container's first task (docker kill); after SIGKILL wait for its end."""
-        if container.status != RUNNING:
+        if not container.is_running:
             raise Conflict(f"cannot kill container: {container.name}: container {container.id} is not running")
         self.kernel.kill(container.pid, signal)
+        if container.status == PAUSED:
+            control.unpause(self, container)
         if signal == linux.SIGKILL:
             self.wait(container)
         else:
@@ -284,17 +313,25 @@ class Engine:
     def _attach(self, container: Container) -> None:
         """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
         # Ids: the maps of its user namespace.
-        # Control groups: its limits, and its pid in them.
+        limits = container.host_config.resources
+        if self.cgroups.layout.roots and limits != resources.Resources():  # all, once the simulated kernel has groups
+            self.monitor.operation(
+                f"limit {container.name}",
+                "A control group of its own: directories to make, limits to write into files, and its pid. What it "
+                "starts will be in there with it.",
+                ref="docker run --memory --cpus --pids-limit",
+            )
+            self.cgroups.create(container.id, limits, container.pid)
         # Network: its links and addresses.
 
     def _detach(self, container: Container) -> None:
         """Undo what :meth:`_attach` did; the container's tasks are gone. It may have come to nothing, or half-way."""
         # Network: what the end of its namespace has not taken along.
-        # Control groups: its directories.
+        self.cgroups.remove(container.id)
 
     def attach_exec(self, process: Exec) -> None:
         """Do from the host's side what a task that docker exec has cloned, waiting at its gate, cannot do to itself."""
-        # Control groups: its pid in those of the container.
+        self.cgroups.enter(process.container.id, process.pid)
 
     def _reap(self, pid: int) -> None:
         done, status = self.kernel.wait4(pid, WNOHANG)
@@ -321,6 +358,7 @@ class Engine:
             self._exited(container)
 
     def _exited(self, container: Container) -> None:
+        container.oom_killed = self._out_of_memory(container)
         container.status, container.finished_ns = EXITED, self._clock_ns()
         self.monitor.operation(
             f"{container.name} exited with {container.exit_code}",
@@ -331,6 +369,12 @@ class Engine:
         self._release(container)
         if container.auto_remove:
             self.remove(container)
+
+    def _out_of_memory(self, container: Container) -> bool:
+        """Has the kernel killed a task of it for want of memory? Its group counts them."""
+        if not container.host_config.resources.memory and container.exit_code != _KILLED:
+            return False
+        return self.cgroups.oom_kills(container.id) > 0
 
     def _release(self, container: Container) -> None:
         """Give back what a running container holds: its tasks, if it still has any, descriptors, and the mount."""

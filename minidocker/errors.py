@@ -19,6 +19,7 @@ __all__ = [
     "NotFound",
     "ServerError",
     "StartError",
+    "UpdateConflict",
 ]
 
 
@@ -99,6 +100,14 @@ class NameConflict(Conflict):
             name=name,
             container_id=container_id,
         )
+
+
+class UpdateConflict(Conflict):
+    """A container's limits cannot be changed so (409, in docker's client an exit code of 1)."""
+
+    def __init__(self, container_id: str, reason: str, *, hint: str = "") -> None:
+        """Take the whole ID and what speaks against it."""
+        super().__init__(f"Cannot update container {container_id}: {reason}", hint=hint, reason=reason)
 
 
 class ServerError(EngineError):

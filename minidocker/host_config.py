@@ -4,7 +4,9 @@ The names are those of ``HostConfig`` in Docker's Engine API (1.45), in Python's
 program, environment and user, is :class:`minidocker.container.Container`'s.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from minidocker.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +31,4 @@ class HostConfig:
     read_only: bool = False
     tmpfs: tuple[str, ...] = ()
     init: bool = False
+    resources: Resources = field(default_factory=Resources)

@@ -3,6 +3,7 @@
 from typing import Final
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
+_BINARY_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def duration(seconds: float) -> str:
@@ -34,3 +35,11 @@ def size(count: float, digits: int = 3) -> str:
     while count >= 1000 and unit < len(_UNITS) - 1:
         count, unit = count / 1000, unit + 1
     return f"{count:.{digits}g}{_UNITS[unit]}"
+
+
+def binary_size(count: float) -> str:
+    """Return a number of bytes in units of 1024 with four digits: ``23.54GiB``."""
+    unit = 0
+    while count >= 1024 and unit < len(_BINARY_UNITS) - 1:
+        count, unit = count / 1024, unit + 1
+    return f"{count:.4g}{_BINARY_UNITS[unit]}"

@@ -8,7 +8,7 @@ from minidocker import humans
 from minidocker.client.command import Command, Result, each
 from minidocker.client.flags import Flag, Parsed
 from minidocker.client.table import table
-from minidocker.container import CREATED, RUNNING, Container
+from minidocker.container import CREATED, PAUSED, Container
 from minidocker.errors import InvalidParameter
 from minidocker.linux import SIGNALS
 
@@ -55,7 +55,7 @@ def _diff(docker: "Docker", parsed: Parsed) -> Result:
 def _ps(docker: "Docker", parsed: Parsed) -> Result:
     engine = docker.engine
     engine.pump()
-    shown = [c for c in reversed(engine.containers.values()) if parsed.has("all") or c.status == RUNNING]
+    shown = [c for c in reversed(engine.containers.values()) if parsed.has("all") or c.is_running]
     if parsed.has("quiet"):
         return Result("".join(f"{c.id[:12]}\n" for c in shown).encode())
     now = engine.now_ns()
@@ -74,8 +74,9 @@ def _quoted(argv: Sequence[str]) -> str:
 
 
 def _status(container: Container, now_ns: int) -> str:
-    if container.status == RUNNING:
-        return f"Up {humans.ago(now_ns, container.started_ns)}"
+    if container.is_running:
+        paused = " (Paused)" if container.status == PAUSED else ""
+        return f"Up {humans.ago(now_ns, container.started_ns)}{paused}"
     if container.status == CREATED:
         return "Created"
     return f"Exited ({container.exit_code}) {humans.ago(now_ns, container.finished_ns)} ago"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from minidocker.client import containers, exec, images, run
+from minidocker.client import containers, exec, images, resources, run
 from minidocker.client.command import Command, Result, check_count, failed, help_text, usage
 from minidocker.client.flags import UsageError, parse
 from minidocker.engine import Engine
@@ -20,7 +20,7 @@ __all__ = ["COMMANDS", "Docker", "ReadFile", "Result"]
 ReadFile: TypeAlias = Callable[[str], bytes]
 
 COMMANDS: Final[Mapping[str, Command]] = dict(
-    sorted({**containers.COMMANDS, **exec.COMMANDS, **images.COMMANDS, **run.COMMANDS}.items())
+    sorted({**containers.COMMANDS, **exec.COMMANDS, **images.COMMANDS, **resources.COMMANDS, **run.COMMANDS}.items())
 )
 
 

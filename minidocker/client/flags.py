@@ -1,7 +1,8 @@
 """Flags as docker's client takes them (Go's pflag): ``--name web``, ``--name=web``, ``-e A=b``, ``-itd``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +13,8 @@ class Flag:
     short: str = ""
     takes: str = ""
     modelled: bool = True
+    parse: Callable[[str], object] | None = None
+    """How its value is read; ValueError says why it cannot be. What it returns is :meth:`Parsed.value`."""
 
 
 class UsageError(Exception):
@@ -32,6 +35,12 @@ class Parsed:
     def last(self, name: str, default: str = "") -> str:
         """Return the last value given to a flag."""
         return self.values.get(name, [default])[-1]
+
+    def value(self, flag: Flag, default: Any) -> Any:
+        """Return what the last value given to a flag means."""
+        if flag.name not in self.values or flag.parse is None:
+            return default
+        return flag.parse(self.values[flag.name][-1])
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return all values given to a flag."""
@@ -89,6 +98,12 @@ def _short(word: str, rest: list[str], flags: Sequence[Flag], parsed: Parsed) ->
 def _take(flag: Flag, value: str, parsed: Parsed) -> None:
     if not flag.modelled:
         raise UsageError(f"minidocker does not have --{flag.name} yet; it does not pretend to")
+    if flag.parse is not None:
+        try:
+            flag.parse(value)
+        except ValueError as error:
+            name = f"-{flag.short}, --{flag.name}" if flag.short else f"--{flag.name}"
+            raise UsageError(f'invalid argument "{value}" for "{name}" flag: {error}') from None
     parsed.values.setdefault(flag.name, []).append(value)
 
 

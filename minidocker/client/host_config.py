@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from minidocker.client import resources
 from minidocker.client.flags import Flag, Parsed
 from minidocker.errors import ClientError
 from minidocker.host_config import HostConfig
@@ -27,7 +28,7 @@ _RIGHTS: Final = (
 )
 
 #: How much it may use (control groups).
-_RESOURCES: Final = ()
+_RESOURCES: Final = resources.FLAGS
 
 #: How it is reached.
 _NETWORK: Final = ()
@@ -50,6 +51,7 @@ def of(parsed: Parsed) -> HostConfig:
         privileged=parsed.has("privileged"),
         read_only=parsed.has("read-only"),
         tmpfs=parsed.all("tmpfs"),
+        resources=resources.of(parsed),
     )
 
 

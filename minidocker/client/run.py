@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from minidocker.client import host_config
+from minidocker.client import host_config, resources
 from minidocker.client.command import Command, Result, failed
 from minidocker.client.flags import Flag, Parsed, check_environ
 from minidocker.create import RunOptions
@@ -21,6 +21,7 @@ def _run(docker: "Docker", parsed: Parsed) -> Result:
         result = failed("run", COMMANDS["run"], error)
         result.stderr = f"Unable to find image '{error.data['reference']}' locally\n".encode() + result.stderr
         return result
+    warned = resources.warned(container.warnings)
     name = f"{container.id}\n".encode() if parsed.has("detach") else b""
     try:
         engine.start(container)
@@ -28,18 +29,18 @@ def _run(docker: "Docker", parsed: Parsed) -> Result:
         if container.auto_remove:
             engine.remove(container)
         result = failed("run", COMMANDS["run"], error)
-        result.stdout = name
+        result.stdout, result.stderr = name, warned + result.stderr
         return result
     if name:
-        return Result(name)
+        return Result(name, warned)
     code = engine.wait(container)
-    return Result(container.output("stdout"), container.output("stderr"), code)
+    return Result(container.output("stdout"), warned + container.output("stderr"), code)
 
 
 def _create(docker: "Docker", parsed: Parsed) -> Result:
     image, *command = parsed.words
     container = docker.engine.create(image, command, _options(parsed))
-    return Result(f"{container.id}\n".encode())
+    return Result(f"{container.id}\n".encode(), resources.warned(container.warnings))
 
 
 def _options(parsed: Parsed) -> RunOptions:

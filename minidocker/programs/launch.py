@@ -34,7 +34,11 @@ async def find(k: System, name: str, environ: dict[str, str]) -> str:
 
 
 async def run(k: System, words: list[str], environ: dict[str, str], message: str) -> int:
-    """Run a program in a clone, wait for it, and return its exit code."""
-    pid = await k.clone(become, words, environ, message)
+    """Run a program in a clone, wait for it, and return its exit code: 126 if there can be no more tasks."""
+    try:
+        pid = await k.clone(become, words, environ, message)
+    except OSError as error:
+        await stdio.complain(k, f"{message.partition(':')[0]}: fork: {stdio.reason(error)}")
+        return 126
     _, status = await k.wait4(pid)
     return exit_status(status)

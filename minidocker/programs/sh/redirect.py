@@ -7,6 +7,7 @@ from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRO
 from minidocker.programs import stdio
 from minidocker.programs.sh import expand
 from minidocker.programs.sh.failure import RedirectionFailure
+from minidocker.programs.sh.fork import fork
 from minidocker.programs.sh.syntax import Redirect
 from minidocker.system import System
 
@@ -70,7 +71,7 @@ async def _here_document(shell: "Shell", item: Redirect) -> int:
     if len(data) <= stdio.BLOCK:
         await stdio.write_all(shell.k, writing, data)
     else:
-        await shell.k.clone(_write_document, reading, writing, data)
+        await fork(shell.k, _write_document, reading, writing, data)
     await shell.k.close(writing)
     return reading
 

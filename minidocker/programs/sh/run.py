@@ -12,6 +12,7 @@ from minidocker.programs import stdio
 from minidocker.programs.launch import DEFAULT_PATH
 from minidocker.programs.sh import builtins, expand, pattern, redirect
 from minidocker.programs.sh.failure import Break, Continue, Exit, Jump, RedirectionFailure, Return, ShellFailure
+from minidocker.programs.sh.fork import fork
 from minidocker.programs.sh.parser import RESERVED, Parser
 from minidocker.programs.sh.syntax import (
     AndOr,
@@ -237,12 +238,12 @@ class Shell(Variables):
         """Run the body in a clone, or right here if nothing comes after."""
         if tail:
             return await self.run(command.body, tested=tested, tail=True)
-        pid = await self.k.clone(_run_body, self.copy(), command.body, tested)
+        pid = await fork(self.k, _run_body, self.copy(), command.body, tested)
         return await self.wait_for([pid])
 
     async def background(self, command: Background, tested: bool, tail: bool) -> int:
         """Start a clone that keyboard signals don't reach and that has nothing to read, and go on."""
-        pid = await self.k.clone(_run_background, self.copy(), command.command)
+        pid = await fork(self.k, _run_background, self.copy(), command.command)
         self.last_background = pid
         self.jobs[pid] = None
         return 0
@@ -260,7 +261,7 @@ class Shell(Variables):
         for number, part in enumerate(commands):
             last = number == len(commands) - 1
             reading, writing = (-1, -1) if last else await self.k.pipe2()
-            pids.append(await self.k.clone(_run_stage, self.copy(), part, source, reading, writing, tested))
+            pids.append(await fork(self.k, _run_stage, self.copy(), part, source, reading, writing, tested))
             if source >= 0:
                 await self.k.close(source)
             if writing >= 0:
@@ -273,7 +274,7 @@ class Shell(Variables):
         if body is None:
             return ""
         reading, writing = await self.k.pipe2()
-        pid = await self.k.clone(_run_stage, self.copy(), body, -1, reading, writing, False)
+        pid = await fork(self.k, _run_stage, self.copy(), body, -1, reading, writing, False)
         await self.k.close(writing)
         output = await stdio.read_all(self.k, reading)
         await self.k.close(reading)
@@ -324,7 +325,7 @@ class Shell(Variables):
         """Run a program in a clone, or in this task's place."""
         if tail:
             return await _execute(self, redirects, words, environ)
-        return await self.wait_for([await self.k.clone(_run_external, self.copy(), redirects, words, environ)])
+        return await self.wait_for([await fork(self.k, _run_external, self.copy(), redirects, words, environ)])
 
     async def run_plain(self, words: list[str], *, tested: bool) -> int:
         """Run a builtin or a program even if a function has its name, and no error ends the script."""
