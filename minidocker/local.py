@@ -1,7 +1,8 @@
 """Local: what of a call two kernels cannot agree on, so that it is shown and not compared.
 
-Pids, addresses in memory, the port that a kernel chose, what /proc and the counters of control groups say, and in how
-many pieces the data of a pipe or a connection comes. What a call reads from decides, not what its text looks like.
+Pids, what root may do there, addresses in memory, the port that a kernel chose, what /proc and the counters of control
+groups say, and in how many pieces the data of a pipe or a connection comes. What a call reads from decides, not what
+its text looks like.
 """
 
 import re
@@ -21,7 +22,7 @@ TAKE_FDS: Final = frozenset({
 
 #: Calls whose result is a number, or a name, that only this kernel gives.
 _RESULTS: Final = strace.LOCAL | {
-    "mmap", "shmat", "getneigh", "getsockname", "getpeername", "recvfrom", "sched_getaffinity",
+    "capget", "mmap", "shmat", "getneigh", "getsockname", "getpeername", "recvfrom", "sched_getaffinity",
 }  # fmt: skip
 
 #: Calls whose first argument is a pid, and those whose first, or second, is an address in memory.
