@@ -7,7 +7,7 @@ import sys
 
 from bench.measure import MissingRightError, Row, table
 
-SUBJECTS = ["import_time", "run_true", "reads", "load", "trace_at", "stepper"]
+SUBJECTS = ["import_time", "run_true", "running", "many_simulated", "reads", "load", "trace_at", "stepper"]
 """The modules of this folder that have `rows()`, in the table's order."""
 
 

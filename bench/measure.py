@@ -14,31 +14,33 @@ class MissingRightError(Exception):
 class Row:
     """One number of the table.
 
-    ``seconds`` are the samples of the subject, ``peer_seconds`` those of the peer, taken in turn with them. ``limit``
-    says in words what is asked of the number, ``holds`` whether it does (None where nothing is asked).
+    ``samples`` are the subject's, ``peer_samples`` those of the peer, taken in turn with them; both are seconds, or
+    bytes where ``unit`` is ``B``. ``limit`` says in words what is asked of the number, ``holds`` whether it does (None
+    where nothing is asked).
     """
 
     what: str
-    seconds: tuple[float, ...]
+    samples: tuple[float, ...]
     peer: str = ""
-    peer_seconds: tuple[float, ...] = ()
+    peer_samples: tuple[float, ...] = ()
     limit: str = ""
     holds: bool | None = None
+    unit: str = "s"
 
     @property
-    def median_s(self) -> float:
+    def median(self) -> float:
         """Median of the subject's samples."""
-        return statistics.median(self.seconds)
+        return statistics.median(self.samples)
 
     @property
-    def peer_median_s(self) -> float | None:
+    def peer_median(self) -> float | None:
         """Median of the peer's samples, if there is a peer."""
-        return statistics.median(self.peer_seconds) if self.peer_seconds else None
+        return statistics.median(self.peer_samples) if self.peer_samples else None
 
     @property
     def ratio(self) -> float | None:
         """How many times the peer's median the subject's is."""
-        return self.median_s / self.peer_median_s if self.peer_median_s else None
+        return self.median / self.peer_median if self.peer_median else None
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -74,14 +76,21 @@ def row(
     """Tell samples of a subject and of its peer; ``at_most`` is the ratio of the medians that is asked for."""
     holds = None if at_most is None else statistics.median(own) <= at_most * statistics.median(others)
     limit = "" if at_most is None else f"≤ {at_most:g}×"
-    return Row(what=what, seconds=tuple(own), peer=peer, peer_seconds=tuple(others), limit=limit, holds=holds)
+    return Row(what=what, samples=tuple(own), peer=peer, peer_samples=tuple(others), limit=limit, holds=holds)
 
 
 def within(what: str, samples: Sequence[float], *, at_most_s: float | None = None) -> Row:
     """Tell samples of a subject without a peer; ``at_most_s`` is what is asked of their median."""
     holds = None if at_most_s is None else statistics.median(samples) <= at_most_s
     limit = "" if at_most_s is None else f"≤ {_time(at_most_s)}"
-    return Row(what=what, seconds=tuple(samples), limit=limit, holds=holds)
+    return Row(what=what, samples=tuple(samples), limit=limit, holds=holds)
+
+
+def within_bytes(what: str, samples: Sequence[float], *, at_most: float | None = None) -> Row:
+    """Tell samples of a size; ``at_most``, in bytes, is what is asked of their median."""
+    holds = None if at_most is None else statistics.median(samples) <= at_most
+    limit = "" if at_most is None else f"≤ {_size(at_most)}"
+    return Row(what=what, samples=tuple(samples), limit=limit, holds=holds, unit="B")
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -92,11 +101,12 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _line(row: Row) -> str:
-    peer = "" if row.peer_median_s is None else _time(row.peer_median_s)
+    text = _size if row.unit == "B" else _time
+    peer = "" if row.peer_median is None else text(row.peer_median)
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
-    spread = f"{_time(min(row.seconds))} – {_time(max(row.seconds))}"
+    spread = f"{text(min(row.samples))} – {text(max(row.samples))}"
     holds = {None: "", True: "yes", False: "**no**"}[row.holds]
-    cells = [row.what, _time(row.median_s), spread, str(len(row.seconds)), row.peer, peer, ratio, row.limit, holds]
+    cells = [row.what, text(row.median), spread, str(len(row.samples)), row.peer, peer, ratio, row.limit, holds]
     return f"| {' | '.join(cells)} |"
 
 
@@ -106,3 +116,11 @@ def _time(value_s: float) -> str:
         if value_s * factor >= 1:
             return f"{value_s * factor:.3g} {unit}"
     return f"{value_s * 1e9:.3g} ns"
+
+
+def _size(value: float) -> str:
+    """Write a number of bytes with the unit in which it reads best."""
+    for unit, factor in (("MB", 1e-6), ("kB", 1e-3)):
+        if abs(value) * factor >= 1:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value:.3g} B"

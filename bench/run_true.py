@@ -1,7 +1,12 @@
-"""`docker run --rm IMAGE true`: create, start, wait, remove; against unshare(1) and runc in the same run."""
+"""`docker run --rm IMAGE true` with all that a container has: create, start, wait, remove; and peers in the same run.
+
+Six namespaces, a bridge with an address, limits of memory and processes. util-linux's unshare makes the namespaces
+alone, runc also the limits; where a Docker daemon answers, Docker is a peer too.
+"""
 
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,11 +15,14 @@ from contextlib import contextmanager
 from bench import subjects
 from bench.measure import MissingRightError, Row, alternate, row, within
 from minidocker import base_image
-from minidocker.create import RunOptions
+from minidocker.client.docker import Docker
 from minidocker.engine import Engine
-from minidocker.kernel import Kernel
 
 RUNS = 100
+DOCKER_RUNS = 20
+"""Docker takes a good part of a second for each."""
+
+PEER = "unshare -fmpiun --mount-proc -R ROOT true"
 
 
 def rows() -> list[Row]:
@@ -27,17 +35,10 @@ def rows() -> list[Row]:
         return found
 
 
-def run_true(engine: Engine, image: str) -> Callable[[], None]:
+def run_true(docker: Docker, image: str) -> Callable[[], object]:
     """The operation: a container of the image runs `true`, and is removed."""
-
-    def run() -> None:
-        container = engine.create(image, ["true"], RunOptions())
-        engine.start(container)
-        code = engine.wait(container)
-        engine.remove(container)
-        assert code == 0, f"true exits with {code}"
-
-    return run
+    words = ("run", "--rm", *subjects.LIMITS, image, "true")
+    return lambda: subjects.must(docker, *words)
 
 
 def simulated() -> Row:
@@ -46,30 +47,55 @@ def simulated() -> Row:
 
     engine = Engine(SimKernel())
     engine.images.load(base_image.base_image())
-    run = run_true(engine, base_image.NAME)
-    (times,) = alternate(run, times=RUNS, warm=5)
-    return within("run true, simulated", times, at_most_s=0.010)
+    (times,) = alternate(run_true(Docker(engine), base_image.NAME), times=RUNS, warm=5)
+    return within("run true, simulated", times, at_most_s=0.012)
 
 
 def real() -> list[Row]:
-    """On this machine's kernel: the machine's own busybox, below the lab and below both peers."""
+    """On this machine's kernel: the machine's own busybox, below the lab and below all peers."""
     subjects.need("root", "busybox", "runc")
     from minidocker.real import RealKernel
 
-    kernel: Kernel = RealKernel()
+    kernel = RealKernel()
     try:
         engine = Engine(kernel)
-        engine.images.load(subjects.archive([subjects.busybox_layer()], "busybox:bench"))
-        with bundle() as folder:
-            calls = run_true(engine, "busybox:bench"), unshare(folder / "rootfs"), runc(folder)
-            ours, unshared, runced = alternate(*calls, times=RUNS, warm=5)
+        engine.images.load(subjects.busybox_image())
+        ours = run_true(Docker(engine), subjects.IMAGE)
+        return [*_beside_unshare_and_runc(ours), *_beside_docker(ours)]
     finally:
         kernel.close_kernel()
-    peer = "unshare -fmpu --mount-proc -R ROOT true"
+
+
+def _beside_unshare_and_runc(run: Callable[[], object]) -> list[Row]:
+    with bundle() as folder:
+        ours, unshared, runced = alternate(run, unshare(folder / "rootfs"), runc(folder), times=RUNS, warm=5)
     return [
-        row("run true, real", ours, peer, unshared, at_most=4),
+        row("run true, real", ours, PEER, unshared, at_most=4),
         row("run true, real", ours, "runc run", runced, at_most=1),
     ]
+
+
+def _beside_docker(run: Callable[[], object]) -> list[Row]:
+    try:
+        with docker_image() as docker:
+            ours, others = alternate(run, docker, times=DOCKER_RUNS, warm=2)
+    except MissingRightError as missing:
+        print(f"run true beside Docker: not measured here: {missing}")
+        return []
+    return [row("run true, real", ours, "docker run --rm (Docker Engine)", others, at_most=0.1)]
+
+
+@contextmanager
+def docker_image() -> Iterator[Callable[[], object]]:
+    """Docker's own run, with the same image, limits and program; the image is taken away at the end."""
+    if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
+        raise MissingRightError("docker: no daemon answers")
+    subprocess.run(["docker", "load"], input=subjects.busybox_image(), stdout=subprocess.DEVNULL, check=True)
+    command = ["docker", "run", "--rm", *subjects.LIMITS, subjects.IMAGE, "true"]
+    try:
+        yield lambda: subprocess.run(command, check=True)
+    finally:
+        subprocess.run(["docker", "rmi", subjects.IMAGE], stdout=subprocess.DEVNULL, check=True)
 
 
 @contextmanager
@@ -89,20 +115,19 @@ def bundle() -> Iterator[pathlib.Path]:
 
 
 def configure(path: pathlib.Path) -> None:
-    """Make runc's example configuration run `true`, in the namespaces that the other two make: MNT, PID and UTS."""
+    """Make runc's example configuration run `true`, in its own six namespaces, with our limits and without more."""
     spec = json.loads(path.read_text())
     spec["process"] |= {"terminal": False, "args": ["true"]}
     spec["process"].pop("rlimits", None)  # raising them needs CAP_SYS_RESOURCE, which not every root has
-    wanted = ("mount", "pid", "uts")
-    spec["linux"]["namespaces"] = [space for space in spec["linux"]["namespaces"] if space["type"] in wanted]
     spec["mounts"] = [mount for mount in spec["mounts"] if mount["destination"] == "/proc"]
     spec["linux"]["maskedPaths"] = spec["linux"]["readonlyPaths"] = []
+    spec["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 64}}
     path.write_text(json.dumps(spec))
 
 
 def unshare(root: pathlib.Path) -> Callable[[], object]:
     """The first peer: util-linux, which makes no container, only the namespaces."""
-    command = ["unshare", "-fmpu", "--mount-proc", "-R", str(root), "true"]
+    command = ["unshare", "-fmpiun", "--mount-proc", "-R", str(root), "true"]
     return lambda: subprocess.run(command, check=True)
 
 

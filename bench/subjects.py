@@ -6,12 +6,17 @@ import tarfile
 from collections.abc import Iterable
 
 from bench.measure import MissingRightError
-from minidocker.engine import Engine
-from minidocker.kernel import Kernel
+from minidocker.client.docker import Docker
 from tests import rights
 from tests.archive_builder import config, docker_files, entry, tar, tar_of_files
 
 BUSYBOX = "/bin/busybox"
+
+IMAGE = "busybox:minidocker-bench"
+"""The name of the image of the machine's own busybox."""
+
+LIMITS: tuple[str, ...] = ()
+"""The limits of each container that is measured; a network, an address and all namespaces it has by itself."""
 
 
 def need(*names: str) -> None:
@@ -27,9 +32,10 @@ def busybox() -> bytes:
 
 
 def busybox_layer() -> bytes:
-    """A layer of busybox and a `true` that is a link to it."""
+    """A layer of busybox, with links to it by the names of its programs."""
     directories = [entry(name) for name in ("bin", "dev", "proc", "sys", "tmp")]
-    return tar([*directories, entry("bin/busybox", busybox(), mode=0o755), entry("bin/true", "busybox")])
+    links = [entry(f"bin/{name}", "busybox") for name in ("true", "sleep")]
+    return tar([*directories, entry("bin/busybox", busybox(), mode=0o755), *links])
 
 
 def many_files_layer(count: int, size: int = 1000) -> bytes:
@@ -49,6 +55,13 @@ def archive(layers: list[bytes], tag: str) -> bytes:
     return tar_of_files(docker_files(layers, [tag], config(layers)))
 
 
-def engine(kernel: Kernel) -> Engine:
-    """An engine that nobody listens to."""
-    return Engine(kernel)
+def busybox_image() -> bytes:
+    """An image of it, as `docker save` would write it."""
+    return archive([busybox_layer()], IMAGE)
+
+
+def must(docker: Docker, *words: str) -> str:
+    """Run one of docker's commands, which must not fail; return its output."""
+    result = docker(words)
+    assert result.exit_code == 0, f"docker {' '.join(words)}: {result.stderr.decode()}"
+    return result.stdout.decode().strip()

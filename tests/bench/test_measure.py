@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from bench import __main__ as bench
-from bench.measure import MissingRightError, Row, alternate, repeat, row, table, within
+from bench.measure import MissingRightError, Row, alternate, repeat, row, table, within, within_bytes
 
 
 def test_a_row_tells_medians_and_their_ratio():
     line = row("a", [3.0, 1.0, 2.0], "b", [4.0, 4.0, 1.0], at_most=1)
-    assert (line.median_s, line.peer_median_s, line.ratio, line.holds) == (2.0, 4.0, 0.5, True)
+    assert (line.median, line.peer_median, line.ratio, line.holds) == (2.0, 4.0, 0.5, True)
 
 
 @pytest.mark.parametrize(("at_most", "holds"), [(2, True), (1.9, False), (None, None)])
@@ -40,6 +40,12 @@ def test_the_table_has_units_and_verdicts():
     text = table([row("a", [0.0015], "b", [3.0], at_most=0.0001), within("c", [2e-6, 2e-6], at_most_s=1.0)])
     assert "| a | 1.5 ms | 1.5 ms – 1.5 ms | 1 | b | 3 s | 0.00× | ≤ 0.0001× | **no** |" in text
     assert "| c | 2 µs | 2 µs – 2 µs | 2 |  |  |  | ≤ 1 s | yes |" in text
+
+
+def test_sizes_have_their_units():
+    text = table([within_bytes("a", [5_900_000.0], at_most=6e6), within_bytes("b", [-1500.0, -1500.0])])
+    assert "| a | 5.9 MB | 5.9 MB – 5.9 MB | 1 |  |  |  | ≤ 6 MB | yes |" in text
+    assert "| b | -1.5 kB | -1.5 kB – -1.5 kB | 2 |" in text
 
 
 class Subject:
