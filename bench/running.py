@@ -44,9 +44,9 @@ def _starts(starts: list[float]) -> list[Row]:
 
 def _exec_and_pause(docker: Docker) -> list[Row]:
     """In one of the two hundred."""
-    name = docker.engine.list()[0].name
+    name = subjects.must(docker, "ps", "-q").split()[0]
     execs = repeat(lambda: subjects.must(docker, "exec", name, "true"), 50, warm=3)
-    pauses: list[float] = []
+    pauses = []
     for _ in range(50):
         pauses.append(seconds(lambda: subjects.must(docker, "pause", name)))
         subjects.must(docker, "unpause", name)

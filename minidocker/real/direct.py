@@ -94,6 +94,10 @@ class Direct(Files, Mounts, Credentials, Tasks, Memory, Ipc, Links, Sockets, Soc
     def sys_pipe2(self, flags: int = 0) -> tuple[int, int]:
         """Return both ends of a new pipe (pipe2(2))."""
         read_end, write_end = os.pipe2(flags)
+        if max(read_end, write_end) >= OWN_FDS:
+            os.close(read_end)
+            os.close(write_end)
+            fail(errno.EMFILE)
         if flags & O_CLOEXEC:
             self.cloexec |= {read_end, write_end}
         return read_end, write_end

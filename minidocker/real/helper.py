@@ -33,8 +33,8 @@ from minidocker.linux import (
     MS_REC,
 )
 from minidocker.real import cgroup_namespace, netns, syscalls, tasks, wire
-from minidocker.real.direct import OWN_FDS
 from minidocker.real.host import Host, own_epoll, own_fd
+from minidocker.real.own import OWN_FDS, allow_descriptors
 from minidocker.real.steps import Channel, Steps
 from minidocker.real.title import Title
 
@@ -85,6 +85,7 @@ def serve(lab: int, lifeline: int, lab_pidfd: int, settings: dict[str, Any]) -> 
 def set_up(settings: dict[str, Any]) -> None:
     """Give this process a world of its own: mounts that nobody else sees, and a disk for Docker's directories."""
     os.setsid()
+    allow_descriptors()
     syscalls.mount("", "/", flags=MS_REC | MS_PRIVATE)
     cgroup_namespace.enter(settings["cgroups"])
     size = f",size={settings['size_bytes']}" if settings["size_bytes"] else ""
@@ -109,7 +110,9 @@ def die_with(lifeline: int) -> None:
     signal.signal(signal.SIGIO, lambda _signal, _frame: os._exit(1))
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([lifeline], [], [], 0)[0]:
+    gone = select.poll()  # select(2) knows no descriptor above 1,023
+    gone.register(lifeline, select.POLLIN)
+    if gone.poll(0):
         os._exit(1)
 
 

@@ -291,6 +291,8 @@ class Task:
             wire.send(self.channel, ("exec", *call))
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
+        for fd in self.calls.cloexec:
+            os.set_inheritable(fd, False)
         try:
             os.execve(path, list(argv), dict(env))  # noqa: S606  the shell would be another program
         finally:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 #: How many descriptors a task may have: RLIMIT_NOFILE's usual soft limit.
 LIMIT: Final = 1024
 
+#: The same for the daemon and what it starts (docker.service, LimitNOFILE=infinity, is /proc/sys/fs/nr_open).
+DAEMON_LIMIT: Final = 1 << 20
+
 
 class Descriptors:
     """Number → open file. Each number counts as one reference; with the last one the open file is released."""

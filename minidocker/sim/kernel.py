@@ -39,7 +39,7 @@ from minidocker.sim import (
 )
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
-from minidocker.sim.descriptors import Descriptors
+from minidocker.sim.descriptors import DAEMON_LIMIT, Descriptors
 from minidocker.sim.events import Events
 from minidocker.sim.file_handle import FileHandles
 from minidocker.sim.memory import AddressSpace
@@ -127,7 +127,7 @@ class SimKernel(Kernel):
                 groups=self.profile.groups,
             ),
             fs=FsContext(root, root),
-            files=Descriptors(),
+            files=Descriptors(DAEMON_LIMIT),
             ns=Namespaces(bottom, self.profile.hostname),
             signals=Signals(),
             memory=AddressSpace(dumpable=False),

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from minidocker.linux import CLONE_NEWNS, CLONE_NEWPID, O_CREAT, O_WRONLY
+from minidocker.linux import CLONE_NEWNS, CLONE_NEWPID, O_CLOEXEC, O_CREAT, O_WRONLY, SIGKILL
 from minidocker.programs import program_file
 from minidocker.real import RealKernel
 from tests.real import coroutines
@@ -94,6 +94,18 @@ class TestOtherPrograms:
         busybox = put_busybox(kernel, f"{place}/busybox")
         output, _ = run(kernel, coroutines.becomes_with_descriptors, busybox, ["ls", "/proc/self/fd"], busybox)
         assert sorted(map(int, output.split())) == [0, 1, 2, 3]
+
+    def test_what_closes_on_exec_is_closed_while_it_runs(self, kernel, place):
+        busybox = put_busybox(kernel, f"{place}/busybox")
+        reading, writing = kernel.pipe2(O_CLOEXEC)
+        pid = kernel.clone(coroutines.becomes, busybox, ["sleep", "100"], {}, fds={3: writing})
+        kernel.close(writing)
+        kernel.watch(reading)
+        assert [event.fd for event in kernel.poll(5)] == [reading]
+        assert kernel.read(reading, 1) == b""
+        kernel.close(reading)
+        kernel.kill(pid, SIGKILL)
+        assert kernel.poll(5)[0].pid == pid
 
     def test_handled_signals_are_default_again_and_none_is_blocked(self, kernel, place):
         busybox = put_busybox(kernel, f"{place}/busybox")

@@ -24,6 +24,7 @@ from minidocker.linux import (
     S_IFIFO,
 )
 from minidocker.real import RealKernel
+from minidocker.real.own import OWN_FDS
 
 pytestmark = pytest.mark.needs("linux")
 
@@ -226,7 +227,7 @@ class TestDescriptors:
         assert code(kernel.close, 9) == "EBADF"
 
     def test_the_labs_own_cannot_be_reached(self, kernel):
-        for fd in range(200, 220):
+        for fd in range(OWN_FDS, OWN_FDS + 20):
             calls = (kernel.close, kernel.dup, kernel.fstat, kernel.fsync, kernel.fchdir, kernel.watch, kernel.setns)
             assert {code(call, fd) for call in calls} == {"EBADF"}
             assert {code(kernel.dup2, 0, fd), code(kernel.dup2, fd, 5), code(kernel.read, fd, 1)} == {"EBADF"}
@@ -236,10 +237,18 @@ class TestDescriptors:
     def test_too_many_is_emfile(self, kernel, place):
         opened = []
         assert code(repeat, lambda: opened.append(kernel.open(place, O_RDONLY))) == "EMFILE"
-        assert opened == list(range(3, 200))
+        assert opened == list(range(3, OWN_FDS))
         for fd in opened:
             kernel.close(fd)
         assert kernel.getpid() == 1
+
+    def test_that_goes_for_pipes_too_and_leaves_no_half_pipe(self, kernel):
+        opened = []
+        assert code(repeat, lambda: opened.extend(kernel.pipe2())) == "EMFILE"
+        last = kernel.open("/dev/null", O_RDONLY)
+        assert last == opened[-1] + 1 == OWN_FDS - 1
+        for fd in [*opened, last]:
+            kernel.close(fd)
 
     def test_an_empty_pipe_is_eagain_not_a_wait(self, kernel):
         end, other = kernel.pipe2(O_CLOEXEC)
