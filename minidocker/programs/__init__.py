@@ -3,8 +3,8 @@
 In an image a program is an executable file that says ``#!minidocker NAME``. Modules are imported when first run.
 """
 
+import posixpath
 from importlib import import_module
-from posixpath import basename
 from typing import Final
 
 from minidocker.programs.stdio import WriteError, complain, reason
@@ -52,7 +52,7 @@ def _ending_well(main: "Program") -> "Program":
         try:
             return await main(k, argv, environ)
         except WriteError as error:
-            await complain(k, f"{basename(argv[0])}: write error: {reason(error)}")
+            await complain(k, f"{posixpath.basename(argv[0])}: write error: {reason(error)}")
             return 1
 
     return program
