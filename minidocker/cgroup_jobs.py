@@ -45,14 +45,12 @@ def _delegate(kernel: Files, unified: str) -> list[str]:
     return wanted
 
 
-def make_groups(kernel: Files, groups: Sequence[str], values: Sequence[tuple[str, str]], pid: int) -> None:
-    """Make groups, write values into files, and put a task into the groups; OSError names the file."""
+def make_groups(kernel: Files, groups: Sequence[str], values: Sequence[tuple[str, str]]) -> None:
+    """Make groups, and write values into files; OSError names the file."""
     for group in groups:
         kernel.mkdir(group, 0o755)
     for path, value in values:
         write(kernel, path, value)
-    for group in groups if pid else ():
-        write(kernel, f"{group}/cgroup.procs", str(pid))
 
 
 def read_all(kernel: Files, paths: Sequence[str]) -> list[str]:

@@ -92,7 +92,7 @@ class Cgroups:
         value = data.decode(errors="replace").strip()
         if name in MEMBERS:
             if value.isdigit() and (task := task_of(int(value))):
-                self._move(draft, task, group)
+                self.move(draft, task, group)
             return
         if group in (ROOT, split(group)[1]) or name == "cgroup.kill":
             return
@@ -101,7 +101,8 @@ class Cgroups:
         if frozen is not None:
             draft.put(("cgroups", group, "frozen"), True if frozen else None)
 
-    def _move(self, draft: Draft, task: str, group: str) -> None:
+    def move(self, draft: Draft, task: str, group: str) -> None:
+        """Put a task into a group; out of the one it was in, in the same hierarchy."""
         hierarchy, top = split(group)
         of = self._of.setdefault(task, {})
         if group == top:

@@ -4,7 +4,8 @@ There are no system calls for control groups: all is mkdir, rmdir, and files tha
 With no listener a whole step is one job, close to the kernel; with one, each call passes the port and is told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from minidocker import linux
@@ -13,6 +14,7 @@ from minidocker.cgroup_jobs import kill_group, make_groups, prepare, read_all, r
 from minidocker.cgroup_usage import V1_FILES, V2_FILES, Usage, of_v1, of_v2, table
 from minidocker.errors import InvalidParameter, ServerError, StartError
 from minidocker.kernel import Kernel
+from minidocker.linux import O_CLOEXEC, O_DIRECTORY, O_RDONLY
 from minidocker.resources import Resources, Support
 
 #: Files and what is written into them.
@@ -43,8 +45,8 @@ class Cgroups:
         """What they can limit."""
         return self._look()[1]
 
-    def create(self, container_id: str, resources: Resources, pid: int) -> None:
-        """Make a container's group in each hierarchy, write its limits, and put its first task there.
+    def create(self, container_id: str, resources: Resources) -> None:
+        """Make a container's group in each hierarchy, and write its limits: before there is a task to keep to them.
 
         StartError, in runc's words, if the kernel refuses a limit.
         """
@@ -56,7 +58,7 @@ class Cgroups:
         asked = list(dict(first + self._paths(container_id, resources)).items())
         groups = [f"{root}/{PARENT}/{container_id}" for root in layout.roots]
         try:
-            self._do(make_groups, groups, asked, pid)
+            self._do(make_groups, groups, asked)
             self._check_shares(container_id, resources)
         except OSError as error:
             why = _refused(error, asked)
@@ -68,19 +70,37 @@ class Cgroups:
             f"error during container init: error setting cgroup config for procHooks process: {why}", exit_code=125
         )
 
-    def enter(self, container_id: str, pid: int) -> None:
-        """Put one more task into a container's groups (docker exec); its children will be there too."""
-        if container_id not in self._groups:
+    @contextmanager
+    def held(self, container_id: str) -> Iterator[int | None]:
+        """Hold a container's v2 group open, so that a task can be born in it; None where there is no v2."""
+        unified = self.layout.unified
+        if not unified or container_id not in self._groups:
+            yield None
             return
-        groups = [f"{root}/{PARENT}/{container_id}" for root in self.layout.roots]
-        self._do(make_groups, [], [(f"{group}/cgroup.procs", str(pid)) for group in groups], 0)
+        directory = self._kernel.open(f"{unified}/{PARENT}/{container_id}", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        try:
+            yield directory
+        finally:
+            self._kernel.close(directory)
+
+    def doors(self, container_id: str) -> list[str]:
+        """Return the files by which a task enters a container's v1 groups: it writes 0, which means itself."""
+        if container_id not in self._groups:
+            return []
+        layout = self.layout
+        return [f"{root}/{PARENT}/{container_id}/tasks" for root in layout.roots if root != layout.unified]
+
+    def admit(self, container_id: str, pid: int) -> None:
+        """Put a task into v1 groups from outside: one that is nobody out here cannot enter them itself."""
+        doors = [door.replace("/tasks", "/cgroup.procs") for door in self.doors(container_id)]
+        self._do(make_groups, [], [(door, str(pid)) for door in doors])
 
     def update(self, container_id: str, wanted: Resources, merged: Resources) -> None:
         """Write the limits that are wanted anew; ServerError, in runc's words, if the kernel refuses one."""
         chosen = {limit.file for limit in files(wanted, self.layout)}
         asked = [pair for pair in self._paths(container_id, merged) if pair[0].rpartition("/")[2] in chosen]
         try:
-            self._do(make_groups, [], self._swap_in_order(container_id, wanted, asked), 0)
+            self._do(make_groups, [], self._swap_in_order(container_id, wanted, asked))
             self._check_shares(container_id, wanted)
         except OSError as error:
             why = _refused(error, asked)
@@ -203,7 +223,7 @@ class Cgroups:
             group, file, state = layout.group("freezer", container_id), "freezer.state", "freezer.state"
         else:
             raise ServerError("cannot freeze: no cgroup freezer is mounted", hint="minidocker doctor says why.")
-        self._do(make_groups, [], [(f"{group}/{file}", word)], 0)
+        self._do(make_groups, [], [(f"{group}/{file}", word)])
         for _ in range(_LOOKS):
             if said in self._do(read_all, [f"{group}/{state}"])[0].splitlines():
                 return

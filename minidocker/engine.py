@@ -284,9 +284,12 @@ class Engine:
         try:
             with ExitStack() as stack:
                 fds, join, pid_namespace = self._joined(stack, plan)
-                told = spec.of(container, join=join, unshare=plan.unshared, rootless=self.rootless)
+                self._limit(container)
+                doors = [] if container.remapped else self.cgroups.doors(container.id)
+                told = spec.of(container, cgroups=doors, join=join, unshare=plan.unshared, rootless=self.rootless)
+                group = stack.enter_context(self.cgroups.held(container.id))
                 stack.enter_context(execs.born_in(self.kernel, pid_namespace))
-                gate = start.clone(self, container, runtime.init, told.to_json(), flags=plan.new, fds=fds)
+                gate = start.clone(self, container, runtime.init, told.to_json(), flags=plan.new, fds=fds, cgroup=group)
             start.release(self, container, gate, lambda: self._attach(container))
         except Refused as refused:
             if refused.exit_code == start.REQUEST:
@@ -310,18 +313,23 @@ class Engine:
             join.append((place, namespaces.KINDS[kind]))
         return fds, join, pid_namespace
 
-    def _attach(self, container: Container) -> None:
-        """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
-        # Ids: the maps of its user namespace.
+    def _limit(self, container: Container) -> None:
+        """Make its control groups: the task will be born in one, or enter them first of all."""
         limits = container.host_config.resources
         if self.cgroups.layout.roots and limits != resources.Resources():  # all, once the simulated kernel has groups
             self.monitor.operation(
                 f"limit {container.name}",
-                "A control group of its own: directories to make, limits to write into files, and its pid. What it "
-                "starts will be in there with it.",
+                "A control group of its own: a directory, and limits written into its files, before there is a task to "
+                "keep to them. What it starts will be in there with it.",
                 ref="docker run --memory --cpus --pids-limit",
             )
-            self.cgroups.create(container.id, limits, container.pid)
+            self.cgroups.create(container.id, limits)
+
+    def _attach(self, container: Container) -> None:
+        """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
+        # Ids: the maps of its user namespace.
+        if container.remapped:
+            self.cgroups.admit(container.id, container.pid)
         # Network: its links and addresses.
 
     def _detach(self, container: Container) -> None:
@@ -331,7 +339,8 @@ class Engine:
 
     def attach_exec(self, process: Exec) -> None:
         """Do from the host's side what a task that docker exec has cloned, waiting at its gate, cannot do to itself."""
-        self.cgroups.enter(process.container.id, process.pid)
+        if process.container.remapped:
+            self.cgroups.admit(process.container.id, process.pid)
 
     def _reap(self, pid: int) -> None:
         done, status = self.kernel.wait4(pid, WNOHANG)

@@ -62,9 +62,9 @@ def run(engine: "Engine", process: Exec) -> None:
             kinds = [kind for kind in ends if kind != "pid"]
             fds = {runtime.NAMESPACE_FD + place: ends[kind] for place, kind in enumerate(kinds)}
             join = [(fd, namespaces.KINDS[kind]) for fd, kind in zip(fds, kinds, strict=True)]
-            spec = _spec(process, join)
-            with born_in(engine.kernel, ends.get("pid")):
-                gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, fds=fds)
+            spec = _spec(process, join, [] if container.remapped else engine.cgroups.doors(container.id))
+            with engine.cgroups.held(container.id) as group, born_in(engine.kernel, ends.get("pid")):
+                gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, fds=fds, cgroup=group)
         start.release(engine, process, gate, lambda: engine.attach_exec(process))
     except Refused as refused:
         if refused.exit_code == start.REQUEST:
@@ -72,13 +72,14 @@ def run(engine: "Engine", process: Exec) -> None:
         raise ExecError(f"unable to start container process: {refused.reason}") from refused
 
 
-def _spec(process: Exec, join: Sequence[tuple[int, int]]) -> runtime.Spec:
+def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]) -> runtime.Spec:
     container, options = process.container, process.options
     return runtime.Spec(
         argv=process.argv,
         env=with_environ(container.env, options.env),
         cwd=options.workdir or container.cwd,
         user=options.user or container.user,
+        cgroups=cgroups,
         join=join,
         capabilities=ALL_CAPABILITIES if options.privileged else container.capabilities,
         no_new_privileges=container.no_new_privileges,

@@ -329,15 +329,19 @@ class Tasks(Port, Protocol):
         *args: Any,
         flags: int = 0,
         fds: Mapping[int, int] | None = None,
+        cgroup: int | None = None,
     ) -> int:
         """Start a task that runs ``main(system, *args)``, and return its pid (clone(2), as glibc's does).
 
         ``flags`` are the CLONE_NEW* of the namespaces it gets for itself. ``fds`` says which descriptors it starts
         with, child's number → caller's; of those 0, 1 and 2 stay open over execve, the others keep the caller's
         close-on-exec flag. From the host's side main must be importable (a module's function) and args
-        JSON's values: they cross into another process.
+        JSON's values: they cross into another process. ``cgroup`` is a descriptor of the directory of a v2 control
+        group in which the task begins, instead of the caller's (clone3's CLONE_INTO_CGROUP); EBUSY, EACCES, EBADF.
         """
-        return self.syscall("clone", main, *args, flags=flags, fds=fds)
+        if cgroup is None:
+            return self.syscall("clone", main, *args, flags=flags, fds=fds)
+        return self.syscall("clone", main, *args, flags=flags, fds=fds, cgroup=cgroup)
 
     def unshare(self, flags: int) -> None:
         """Move the caller into new namespaces (unshare(2)); a new PID namespace takes the next child."""

@@ -83,6 +83,7 @@ CLONE_NEWIPC: Final = 0x8000000
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWPID: Final = 0x20000000
 CLONE_NEWNET: Final = 0x40000000
+CLONE_INTO_CGROUP: Final = 0x200000000
 
 # See capabilities(7): the numbers of the capabilities.
 CAPABILITIES: Final = {

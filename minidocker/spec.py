@@ -10,6 +10,7 @@ from minidocker.runtime import Spec
 def of(
     container: Container,
     *,
+    cgroups: Sequence[str] = (),
     join: Sequence[tuple[int, int]] = (),
     unshare: int = 0,
     shm: str = "",
@@ -27,6 +28,7 @@ def of(
         env=container.env,
         cwd=container.cwd,
         user=container.user,
+        cgroups=tuple(cgroups),
         join=tuple(join),
         unshare=unshare,
         mounts=[mount.to_json() for mount in mounts.of(config, shm=shm, rootless=rootless)],

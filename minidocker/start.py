@@ -29,10 +29,12 @@ def clone(
     *,
     flags: int,
     fds: Mapping[int, int] | None = None,
+    cgroup: int | None = None,
 ) -> int:
     """Clone a task that runs ``main(system, spec)``, with its pipes; it waits at a gate. Return the daemon's end of it.
 
-    ``fds`` are more descriptors that it starts with: its number → the daemon's.
+    ``fds`` are more descriptors that it starts with: its number → the daemon's. ``cgroup`` is one of the v2 control
+    group in which it is born.
     """
     kernel = engine.kernel
     null = kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)
@@ -40,7 +42,8 @@ def clone(
     reading, gate = kernel.pipe2(O_CLOEXEC)
     ends = {0: null, 1: stdout, 2: stderr, runtime.ERROR_FD: error, runtime.GATE_FD: reading}
     try:
-        engine.started(process, kernel.clone(main, spec, flags=flags, fds={**ends, **(fds or {})}))
+        pid = kernel.clone(main, spec, flags=flags, fds={**ends, **(fds or {})}, cgroup=cgroup)
+        engine.started(process, pid)
     except BaseException:
         kernel.close(gate)
         engine.streams.close_all(process)

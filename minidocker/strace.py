@@ -92,7 +92,7 @@ def _words(name: str, args: list[Any], kwargs: Mapping[str, Any]) -> list[str]:
     if name == "open":
         return _open_words(*args)
     if name == "clone":
-        bits = kwargs.get("flags", 0) | linux.SIGCHLD
+        bits = kwargs.get("flags", 0) | linux.SIGCHLD | (linux.CLONE_INTO_CGROUP if "cgroup" in kwargs else 0)
         return [_function(args[0]), flags(bits, [*_CLONE, ("SIGCHLD", linux.SIGCHLD)])]
     if name == "execve":
         return [_word(arg) for arg in args[:2]]

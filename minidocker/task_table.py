@@ -207,6 +207,9 @@ class Tasks:
             self._pids[child] = (*(0,) * depth, event.result, *own)
             draft.put(("tasks", child, "pids"), list(self._pids[child]))
         self.sources.inherit(event.task, child, event.kwargs.get("fds"))
+        group = self.sources.of(event.task, event.kwargs.get("cgroup", -1))
+        if group is not None and group.kind == CGROUP:
+            self.cgroups.move(draft, child, group.what)
 
     def _execve(self, draft: Draft, event: SyscallEvent) -> None:
         draft.put(("tasks", event.task, "name"), posixpath.basename(event.args[0]))

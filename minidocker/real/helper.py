@@ -268,14 +268,16 @@ class Helper:
 
     # tasks
 
-    def clone(self, main: str, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
+    def clone(
+        self, main: str, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None, cgroup: int | None = None
+    ) -> int:
         """Start a task that runs main, and return its pid."""
         function = wire.resolve(main)
         self.preload(all_of_them=True)
         for fd in (fds or {}).values():
             self.host.make_waiting(fd)
         ours, theirs = socket.socketpair()
-        pid = syscalls.clone(flags)
+        pid = syscalls.clone(flags, cgroup)
         if pid == 0:
             os.close(ours.detach())
             if flags & CLONE_NEWNET:

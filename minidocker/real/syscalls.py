@@ -8,6 +8,8 @@ import ctypes
 import os
 from typing import Final
 
+from minidocker.linux import CLONE_INTO_CGROUP
+
 __all__ = [
     "brk", "check", "clone", "fsconfig", "fsmount", "fsopen", "getdomainname", "libc", "mount", "move_mount",
     "pivot_root", "prctl", "setdomainname", "sethostname", "setns", "signalfd", "umount2", "unshare",
@@ -32,6 +34,7 @@ libc.syscall.restype = ctypes.c_long
 _NUMBERS: Final = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41), "ppc64le": (120, 203)}
 _CLONE, _PIVOT_ROOT = _NUMBERS.get(os.uname().machine, (-1, -1))
 _MOVE_MOUNT: Final = 429
+_CLONE3: Final = 435
 _FSOPEN: Final = 430
 _FSCONFIG: Final = 431
 _FSMOUNT: Final = 432
@@ -47,6 +50,18 @@ MOVE_MOUNT_F_EMPTY_PATH: Final = 4
 AT_FDCWD: Final = -100
 SFD_CLOEXEC: Final = 0o2000000
 _SIGCHLD: Final = 17
+
+
+class _CloneArgs(ctypes.Structure):
+    """``struct clone_args`` (linux/sched.h)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size", "tls", "set_tid",
+            "set_tid_size", "cgroup",
+        )
+    )  # fmt: skip
 
 
 def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
@@ -94,11 +109,15 @@ def getdomainname() -> str:
     return os.fsdecode(name.value)
 
 
-def clone(flags: int) -> int:
+def clone(flags: int, cgroup: int | None = None) -> int:
     """Make a child that goes on from here, as fork(2) does, in the namespaces that flags ask for (clone(2)).
 
-    Return 0 in the child, the child's pid in the parent, who gets SIGCHLD when it ends.
+    Return 0 in the child, the child's pid in the parent, who gets SIGCHLD when it ends. ``cgroup`` is a descriptor of
+    a v2 control group's directory, in which the child begins (clone3's CLONE_INTO_CGROUP).
     """
+    if cgroup is not None:
+        wanted = _CloneArgs(flags=flags | CLONE_INTO_CGROUP, exit_signal=_SIGCHLD, cgroup=cgroup)
+        return check(libc.syscall(_CLONE3, ctypes.byref(wanted), ctypes.c_size_t(ctypes.sizeof(wanted))))
     return check(libc.syscall(_CLONE, ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_ulong(0)] * 4))
 
 
