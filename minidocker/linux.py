@@ -136,12 +136,16 @@ SOCK_DGRAM: Final = 2
 SOCK_RAW: Final = 3
 SOCK_NONBLOCK: Final = O_NONBLOCK
 SOCK_CLOEXEC: Final = O_CLOEXEC
+IPPROTO_IP: Final = 0
 IPPROTO_ICMP: Final = 1
 IPPROTO_TCP: Final = 6
 IPPROTO_UDP: Final = 17
 SOL_SOCKET: Final = 1
 SO_REUSEADDR: Final = 2
+SO_BROADCAST: Final = 6
 SO_RCVTIMEO: Final = 20
+IP_TTL: Final = 2
+TCP_NODELAY: Final = 1
 SHUT_RD: Final = 0
 SHUT_WR: Final = 1
 SHUT_RDWR: Final = 2
@@ -227,6 +231,7 @@ STRERROR: Final = {
     "EDESTADDRREQ": "Destination address required",
     "EMSGSIZE": "Message too long",
     "EPROTOTYPE": "Protocol wrong type for socket",
+    "ENOPROTOOPT": "Protocol not available",
     "EPROTONOSUPPORT": "Protocol not supported",
     "ESOCKTNOSUPPORT": "Socket type not supported",
     "EAFNOSUPPORT": "Address family not supported by protocol",

@@ -45,7 +45,7 @@ from minidocker.sim.file_handle import FileHandles
 from minidocker.sim.memory import AddressSpace
 from minidocker.sim.mount import Mount, register
 from minidocker.sim.namespaces import Namespaces
-from minidocker.sim.net import rtnetlink
+from minidocker.sim.net import rtnetlink, socket_calls
 from minidocker.sim.net.softirq import Softirq
 from minidocker.sim.overlay.superblock import mount_overlay
 from minidocker.sim.path import FsContext, Location
@@ -60,7 +60,7 @@ SystemCall = Callable[..., Any]
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
     attributes, capability, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pidfd, pipe,
-    prctl, rtnetlink, setns, signals, tasks, uts, working_directory, xattr,
+    prctl, rtnetlink, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -199,14 +199,15 @@ class SimKernel(Kernel):
         self, task: Task, name: str, call: SystemCall | None, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Perform a call and tell the listener of it, with what the file systems did inside."""
-        outer, self.inner = self.inner, []
+        outer, self.inner = self.inner, self._told_before(task)
         inner, actor = self.inner, task.name
         result, error = None, None
         try:
             try:
                 arguments.check(name, args)
                 result = call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
-            except Wait:
+            except Wait as wait:
+                wait.told = inner
                 self._may_wait(task)
                 raise
         except OSError as caught:
@@ -219,6 +220,10 @@ class SimKernel(Kernel):
         if error is not None:
             raise error
         return result
+
+    def _told_before(self, task: Task) -> list[Inner]:
+        """Return what happened inside before: while the call waited, and by timers since the last call."""
+        return [*self.softirq.take_later(), *(task.wait.told if task.wait else ())]
 
     def _tell(
         self,

@@ -15,6 +15,7 @@ from minidocker.sim.inode import Change, Inode, SuperBlock
 from minidocker.sim.mount import register
 from minidocker.sim.namespace import Namespace
 from minidocker.sim.namespaces import NAMES, NamespaceFile, namespace_of
+from minidocker.sim.net.socket import Socket
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
 from minidocker.sim.pipe import Pipe, PipeEnd
@@ -464,9 +465,11 @@ class DescriptorLink(MagicLink):
         return fail(errno.ENXIO)
 
     def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
-        """Return the path, or ``pipe:[inode number]``."""
+        """Return the path, or ``pipe:[inode number]``, or ``socket:[inode number]``."""
         if isinstance(self._file, PipeEnd) and self._file.location is None:
             return f"pipe:[{self._file.stat().st_ino}]"
+        if isinstance(self._file, Socket):
+            return f"socket:[{self._file.stat().st_ino}]"
         return super().readlink(dentry, task)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from minidocker.system import Trap
 
 if TYPE_CHECKING:
+    from minidocker.port import Inner
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.descriptors import Descriptors
     from minidocker.sim.kernel import SimKernel
@@ -52,6 +53,8 @@ class Wait(Exception):
         self.queues = queues
         self.until_ns = until_ns
         self.kept = kept
+        self.told: list[Inner] = []
+        """What happened inside the call before it had to wait: told with it when it ends."""
         self.interrupted = False
 
 

@@ -8,7 +8,7 @@ import errno
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import fail, strerror
+from minidocker.linux import IPPROTO_TCP, IPPROTO_UDP, fail, strerror
 from minidocker.sim.net.address import ANY, BROADCAST, NO_MAC, is_loopback, is_multicast
 from minidocker.sim.net.arp import Arp
 from minidocker.sim.net.ethernet import Ethernet
@@ -24,10 +24,13 @@ from minidocker.sim.net.icmp import (
     Icmp,
 )
 from minidocker.sim.net.ipv4 import IPv4
+from minidocker.sim.net.transport import TcpTable, UdpTable
+from minidocker.sim.net.udp import Udp
 
 if TYPE_CHECKING:
     from minidocker.sim.net.link import Link
     from minidocker.sim.net.namespace import NetNamespace
+    from minidocker.sim.net.raw import RawSocket
     from minidocker.sim.net.route import Route
 
 #: The errors of ICMP; about these no error is ever sent.
@@ -37,12 +40,15 @@ _ERRORS: Final = (UNREACHABLE, TIME_EXCEEDED)
 class Ip:
     """IP in one network namespace."""
 
-    __slots__ = ("_identification", "_namespace")
+    __slots__ = ("_identification", "_namespace", "raw", "tcp", "udp")
 
     def __init__(self, namespace: "NetNamespace") -> None:
         """Start with packet number one."""
         self._namespace = namespace
         self._identification = 0
+        self.raw: list[RawSocket] = []
+        self.tcp = TcpTable(namespace)
+        self.udp = UdpTable()
 
     def next_id(self) -> int:
         """Return the number for a packet of our own."""
@@ -88,7 +94,13 @@ class Ip:
         """Give a packet to the protocol that it carries."""
         payload = packet.payload
         if isinstance(payload, Icmp):
+            for socket in list(self.raw):
+                socket.take(packet)
             self._icmp(packet, payload, everybody=everybody)
+        elif isinstance(payload, Udp):
+            self.udp.receive(self._namespace, packet, payload, everybody=everybody)
+        elif not everybody:
+            self.tcp.receive(packet, payload)
 
     def _icmp(self, packet: IPv4, message: Icmp, *, everybody: bool) -> None:
         """Answer an echo that is for us alone; tell sockets of an error (icmp_rcv)."""
@@ -96,9 +108,13 @@ class Ip:
             return
         if message.type == ECHO_REQUEST and not everybody:
             answer = Icmp(type=ECHO_REPLY, rest=message.rest, data=message.data)
-            self._answer(IPv4(
+            self.try_send(IPv4(
                 src=packet.dst, dst=packet.src, payload=answer, identification=self.next_id(), dont_fragment=False
             ))  # fmt: skip
+        elif (quote := message.quote) is not None and quote.protocol == IPPROTO_TCP:
+            self.tcp.told(quote, message)
+        elif quote is not None and quote.protocol == IPPROTO_UDP:
+            self.udp.told(quote, message)
 
     # going out
 
@@ -130,7 +146,7 @@ class Ip:
         else:
             namespace.neighbours.send(route.link, route.gateway or packet.dst, packet)
 
-    def _answer(self, packet: IPv4) -> None:
+    def try_send(self, packet: IPv4) -> None:
         """Send what nobody can be told the failure of."""
         try:
             self.send(packet)
@@ -159,6 +175,6 @@ class Ip:
         ours = self._namespace.routes.is_local(packet.dst)
         source = packet.dst if ours else self.source(packet.src)
         message = Icmp(type=type, code=code, rest=rest, data=packet.encode()[:QUOTED])
-        self._answer(IPv4(
+        self.try_send(IPv4(
             src=source, dst=packet.src, payload=message, identification=self.next_id(), dont_fragment=False, tos=0xC0
         ))  # fmt: skip

@@ -23,10 +23,14 @@ LOOPBACK_ADDRESS: Final = InterfaceAddress(local="127.0.0.1", prefix=8, scope="h
 
 
 class NetNamespace(Namespace):
-    """One network of its own. Sockets refer to it, too. ``forwarding`` is net.ipv4.ip_forward."""
+    """One network of its own. Sockets refer to it, too.
+
+    ``forwarding`` is net.ipv4.ip_forward, ``unprivileged_port`` net.ipv4.ip_unprivileged_port_start.
+    """
 
     __slots__ = (
         "_last_index", "by_name", "forwarding", "ip", "kernel", "links", "loopback", "neighbours", "routes", "softirq",
+        "unprivileged_port",
     )  # fmt: skip
     kind: ClassVar = "net"
 
@@ -42,6 +46,7 @@ class NetNamespace(Namespace):
         self.neighbours = Neighbours(self)
         self.ip = Ip(self)
         self.forwarding = False
+        self.unprivileged_port = 1024
         self.loopback = Loopback(self)
 
     def now_ns(self) -> int:
@@ -53,6 +58,7 @@ class NetNamespace(Namespace):
         for link in list(self.links.values()):
             if link is not self.loopback and link.namespace is self:
                 link.remove()
+        self.ip.tcp.close()
 
     # links
 
@@ -72,7 +78,9 @@ class NetNamespace(Namespace):
         return index
 
     def drop(self, link: Link) -> None:
-        """Let a link go."""
+        """Let a link go, and all that led over it."""
+        self.routes.remove_over(link, own=True)
+        self.forget_neighbours(link)
         del self.links[link.index]
         del self.by_name[link.name]
 
@@ -104,9 +112,8 @@ class NetNamespace(Namespace):
             self._add_routes(link, address)
 
     def link_down(self, link: Link) -> None:
-        """Take away all routes over a link, and what ARP knows there."""
-        self.routes.local.remove_all(link)
-        self.routes.main.remove_all(link)
+        """Take away the routes over a link, and what ARP knows there; its own addresses are still this host's."""
+        self.routes.remove_over(link, own=False)
         self.forget_neighbours(link)
 
     def forget_neighbours(self, link: Link) -> None:
@@ -134,8 +141,7 @@ class NetNamespace(Namespace):
                 link.addresses.remove(old)
                 self._remove_routes(link, old)
         if not link.addresses:
-            self.routes.local.remove_all(link)
-            self.routes.main.remove_all(link)
+            self.routes.remove_over(link, own=True)
 
     def _add_routes(self, link: Link, address: InterfaceAddress) -> None:
         for table, route in self._routes_of(link, address):

@@ -48,15 +48,18 @@ class Route:
 class Table:
     """The routes of one table: prefix length → network → routes, the first of which counts."""
 
-    __slots__ = ("_lengths", "_routes")
+    __slots__ = ("_lengths", "_routes", "made")
 
     def __init__(self) -> None:
         """Start empty."""
         self._routes: dict[int, dict[int, list[Route]]] = {}
         self._lengths: list[int] = []
+        self.made = False
+        """Was there ever a route in it?"""
 
     def add(self, route: Route) -> None:
         """Add a route after those to the same network."""
+        self.made = True
         if route.prefix not in self._routes:
             self._routes[route.prefix] = {}
             self._lengths = sorted(self._routes, reverse=True)
@@ -92,12 +95,10 @@ class Table:
         for _, _, routes in sorted(nets, key=lambda entry: entry[:2]):
             yield from routes
 
-    def remove_all(self, link: "Link") -> list[Route]:
-        """Take away all routes over a link, and return them."""
-        gone = [route for route in self if route.link is link]
-        for route in gone:
+    def remove_all(self, link: "Link", *kinds: Kind) -> None:
+        """Take away all routes over a link, of these kinds."""
+        for route in [route for route in self if route.link is link and route.kind in kinds]:
             self.remove(route)
-        return gone
 
 
 class Routes:
@@ -109,6 +110,11 @@ class Routes:
         """Start with none."""
         self.local = Table()
         self.main = Table()
+
+    def remove_over(self, link: "Link", *, own: bool) -> None:
+        """Take away the routes over a link, or all but those of its own addresses: they stay while it is off."""
+        self.local.remove_all(link, "broadcast", *(("local",) if own else ()))
+        self.main.remove_all(link, "unicast")
 
     def lookup(self, address: str) -> Route | None:
         """Return the route for an address, or None: ENETUNREACH."""

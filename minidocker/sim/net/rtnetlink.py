@@ -24,14 +24,9 @@ if TYPE_CHECKING:
     from minidocker.sim.task import Task
 
 
-def may_rule(task: "Task", namespace: NetNamespace) -> bool:
-    """Tell whether a task has CAP_NET_ADMIN over a network namespace."""
-    return capable(task, namespace.owner, "CAP_NET_ADMIN")
-
-
 def _ruled(task: "Task") -> NetNamespace:
     """Return the caller's network namespace; EPERM unless it may change it."""
-    if not may_rule(task, task.ns.net):
+    if not capable(task, task.ns.net.owner, "CAP_NET_ADMIN"):
         fail(errno.EPERM)
     return task.ns.net
 
@@ -41,7 +36,7 @@ def _target(task: "Task", fd: int) -> NetNamespace:
     file = task.files.get(fd)
     if not isinstance(file, NamespaceFile) or not isinstance(file.namespace, NetNamespace):
         fail(errno.EINVAL)
-    if not may_rule(task, file.namespace):
+    if not capable(task, file.namespace.owner, "CAP_NET_ADMIN"):
         fail(errno.EPERM)
     return file.namespace
 

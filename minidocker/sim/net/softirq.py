@@ -42,6 +42,11 @@ class Softirq:
         """Return a number that was not returned before: for what must look random, and be the same in each run."""
         return next(self._numbers)
 
+    def take_later(self) -> list[Inner]:
+        """Give the hops that no call was told of yet, and forget them."""
+        later, self.later = self.later, []
+        return later
+
     def raise_for(self, source: "Link", link: "Link", frame: "Ethernet") -> None:
         """Let a frame come in at a link, after those that wait already; what is too large for it is lost."""
         self.tell(source, link, frame)
