@@ -35,7 +35,7 @@ from minidocker.linux import (
 from minidocker.real import cgroup_namespace, netns, syscalls, tasks, wire
 from minidocker.real.host import Host, own_epoll, own_fd
 from minidocker.real.own import OWN_FDS, allow_descriptors
-from minidocker.real.steps import Channel, Steps
+from minidocker.real.steps import Channel, Steps, as_root
 from minidocker.real.title import Title
 
 #: Where Docker's own directories are: on a disk of the lab's own, which hides the host's.
@@ -200,7 +200,8 @@ class Helper:
     def preload(self, *, all_of_them: bool = False) -> None:
         """Import what tasks will need: after pivot_root they find no file of the host's."""
         while self.unloaded:
-            tasks.load(self.unloaded.pop())
+            with as_root():  # a user may not read the interpreter's own files, where root keeps them
+                tasks.load(self.unloaded.pop())
             if not self.unloaded:
                 gc.freeze()  # else the first collection in each child would copy all of this memory
             if not all_of_them:

@@ -29,7 +29,7 @@ class Steps:
 
     def observe(self, name: str, lowers: Sequence[str], upper: str) -> None:
         """Look at an upper directory from now on."""
-        with _as_root():
+        with as_root():
             self._watches[name] = UpperWatch(self._files, lowers, upper, tick_ns=_tick_ns())
 
     def unobserve(self, name: str) -> None:
@@ -65,7 +65,7 @@ class Steps:
     def _look(self, name: str, args: Sequence[Any], uppers: dict[str, Any], inner: list[tuple[Any, ...]]) -> None:
         # An execve changes nothing. What a program of the image then did by itself is found when an end is waited for.
         look_as = {"wait4": "execve" if self.unseen else "wait4", "execve": "wait4"}.get(name, name)
-        with _as_root():
+        with as_root():
             for upper, watch in self._watches.items():
                 changed, concluded = watch.after(look_as, args)
                 if changed:
@@ -137,8 +137,8 @@ def _acknowledge(fd: int) -> None:
 
 
 @contextmanager
-def _as_root() -> Iterator[None]:
-    """Look with root's rights even while the host's side has taken a user's."""
+def as_root() -> Iterator[None]:
+    """Act with root's rights even while the host's side has taken a user's."""
     euid = os.geteuid()
     if euid == 0 or os.getuid() != 0:
         yield
