@@ -15,7 +15,7 @@ BUSYBOX = "/bin/busybox"
 IMAGE = "busybox:minidocker-bench"
 """The name of the image of the machine's own busybox."""
 
-LIMITS: tuple[str, ...] = ()
+LIMITS = ("--memory", "64m", "--pids-limit", "64")
 """The limits of each container that is measured; a network, an address and all namespaces it has by itself."""
 
 

@@ -102,7 +102,7 @@ def make(pid: int) -> Groups:
             groups.missing |= dict.fromkeys(hierarchy.controllers or UNIFIED_CONTROLLERS, why)
             if groups.directories.pop(hierarchy.place, None):
                 _remove(directory)
-    _complete(groups)
+    _complete(groups, v2=bool(found) and not any(hierarchy.controllers for hierarchy in found))
     return groups
 
 
@@ -169,10 +169,9 @@ def _give(directory: str) -> int:
     return sum(name in gives for name in UNIFIED_CONTROLLERS)
 
 
-def _complete(groups: Groups) -> None:
-    """Say of each controller that was found nowhere that it was."""
+def _complete(groups: Groups, v2: bool) -> None:
+    """Say of each controller that was found nowhere that it was; ``v2``: of those that a host of v2 alone has."""
     served = {name for place in groups.directories for name in place.split(",")} | set(groups.controllers)
-    v2 = groups.layout == "v2"
     why = "the groups above do not delegate it (cgroup.subtree_control)" if v2 else "its hierarchy is not mounted here"
     for name in UNIFIED_CONTROLLERS if v2 else CONTROLLERS:
         if name not in served:
