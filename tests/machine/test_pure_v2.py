@@ -22,11 +22,11 @@ TIME_LIMIT_S = 240
 @pytest.mark.slow
 @pytest.mark.needs("qemu")
 def test_the_cases_pass_on_pure_v2(request):
-    done = qemu.run([*qemu.PYTEST, "-m", "real", *CASES], qemu.cache(), time_limit_s=TIME_LIMIT_S)
+    done = qemu.run([*qemu.PYTEST, "-rap", "-m", "real", *CASES], qemu.cache(), time_limit_s=TIME_LIMIT_S)
     print(done.output, f"the machine was up for {done.seconds:.1f} s")
     assert done.exit_code == 0, done.output
     assert set(re.findall(r"skipped for want of (.+): \d+", done.output)) <= OTHER_LAYOUTS, done.output
     ran = int(re.search(r"real kernel: (\d+) tests ran", done.output)[1])
-    assert ran >= len(CASES)
+    assert all(f"\nPASSED {path}::" in done.output for path in CASES), done.output
     # Each of them is a test that reached a real kernel: tests/conftest.py counts them.
     request.node.user_properties += [("kernel", "real")] * ran
