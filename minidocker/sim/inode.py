@@ -39,7 +39,12 @@ class Change:
 
 
 class SuperBlock:
-    """One mounted-able file system: its device number, options and root (Linux's struct super_block)."""
+    """One mounted-able file system: its device number, options and root (Linux's struct super_block).
+
+    ``shared``: is every mount of it the same file system, as cgroupfs's are?
+    """
+
+    shared = False
 
     def __init__(self, kernel: "SimKernel", fstype: str, *, source: str = "none", readonly: bool = False) -> None:
         """Take the next anonymous device number. The file system itself sets ``root``."""
@@ -63,6 +68,10 @@ class SuperBlock:
     def options(self) -> list[str]:
         """Return the file system's own options, as /proc/mounts lists them."""
         return []
+
+    def mount_root(self, task: "Task") -> "Dentry":
+        """Return what a new mount by this task shows."""
+        return self.root
 
     def remount(self, flags_readonly: bool, data: str) -> None:
         """Change options of the mounted file system (mount(2), MS_REMOUNT)."""

@@ -37,6 +37,8 @@ from minidocker.sim import (
     working_directory,
     xattr,
 )
+from minidocker.sim.cgroup import cpuset, mounting
+from minidocker.sim.cgroup.hierarchy import ControlGroups
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
 from minidocker.sim.descriptors import DAEMON_LIMIT, Descriptors
@@ -59,8 +61,8 @@ SystemCall = Callable[..., Any]
 
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
-    attributes, capability, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pidfd, pipe,
-    prctl, rtnetlink, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
+    attributes, capability, cpuset, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pidfd,
+    pipe, prctl, rtnetlink, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -101,6 +103,9 @@ class SimKernel(Kernel):
         self.scheduler = Scheduler(self.clock)
         self.events = Events(self)
         self.softirq = Softirq(self)
+        self.cgroups = ControlGroups(self)
+        self.current: Task | None = None
+        """The task whose call is being performed."""
         self.host = self._boot()
         self._furnish()
         if self.profile.rootless:
@@ -133,6 +138,8 @@ class SimKernel(Kernel):
             memory=AddressSpace(dumpable=False),
         )
         host.ns.pid.enter(host)
+        host.cgroups = {0: self.cgroups.v2.root}
+        self.cgroups.v2.root.add(host)
         return host
 
     def _furnish(self) -> None:
@@ -145,6 +152,7 @@ class SimKernel(Kernel):
             self.chmod(f"/dev/{name}", 0o666)
         for _ in range(3):
             self.open("/dev/null", O_RDWR)
+        mounting.furnish(self)
 
     def tasks(self) -> list[Task]:
         """Return all tasks that have not ended: a zombie has no directory and no descriptor any more."""
@@ -176,6 +184,7 @@ class SimKernel(Kernel):
         Raises OSError, or :class:`minidocker.sim.task.Wait` if the task must wait; that is no event yet.
         """
         call = CALLS.get(name)
+        self.current = task
         if self.listener is not None:
             return self._perform_told(task, name, call, args, kwargs)
         try:
@@ -217,6 +226,8 @@ class SimKernel(Kernel):
             self.inner = outer
         if not task.signals.deadly:  # a call that its task does not survive never returns
             self._tell(task, actor, name, args, kwargs, result, error, inner)
+        else:
+            self.softirq.later += [one for one in inner if one.name == "oom_kill"]  # the next call tells it
         if error is not None:
             raise error
         return result

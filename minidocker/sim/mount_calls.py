@@ -70,10 +70,11 @@ def _new(task: "Task", source: str, place: Location, fstype: str, flags: int, da
     owner = OWNERS.get(fstype)
     require_capable(task, owner(task) if owner else task.creds.user, "CAP_SYS_ADMIN")
     superblock = factory(task, source, data, readonly)
-    superblock.readonly = superblock.readonly or readonly
+    if not superblock.shared:  # of one that others have mounted, only the new mount is read-only
+        superblock.readonly = superblock.readonly or readonly
     if place.mount.superblock is superblock and place.dentry is place.mount.root:
         fail(errno.EBUSY)
-    mount = Mount(superblock, superblock.root, flags & _KEPT)
+    mount = Mount(superblock, superblock.mount_root(task), flags & _KEPT)
     if superblock.tells_of_system and task.ns.mnt.owner.parent is not None:
         _require_visible(task, mount)
     _graft(mount, place)

@@ -29,7 +29,10 @@ from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import UtsNamespace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minidocker.kernel import Stat
+    from minidocker.sim.cgroup.group import Cgroup
     from minidocker.sim.mount import Mount
     from minidocker.sim.path import FsContext
     from minidocker.sim.task import Task
@@ -56,10 +59,15 @@ class IpcNamespace(Namespace):
 
 
 class CgroupNamespace(Namespace):
-    """Which control group is seen as the root (cgroup_namespaces(7))."""
+    """Which control group is seen as the root (cgroup_namespaces(7); see ``cgroup/namespace.py``)."""
 
-    __slots__ = ()
+    __slots__ = ("roots",)
     kind: ClassVar = "cgroup"
+
+    def __init__(self, number: int, owner: "UserNamespace", roots: "Mapping[int, Cgroup] | None" = None) -> None:
+        """Take a root for each hierarchy, by its number; None: the hierarchies' own."""
+        super().__init__(number, owner)
+        self.roots = roots
 
 
 class Namespaces:
@@ -183,6 +191,8 @@ def new_namespaces(task: "Task", flags: int, creds: Credentials) -> "tuple[Names
     namespaces, fs = task.ns.copy(), task.fs.copy()
     try:
         namespaces.enter_new(flags, fs, creds.user)
+        if flags & CLONE_NEWCGROUP:
+            namespaces.cgroup.roots = task.cgroups
     except OSError:
         namespaces.release()
         raise

@@ -74,9 +74,13 @@ class PidNamespace(Namespace):
         if any(len(namespace.tasks) >= PID_MAX - 1 for namespace in self.around()):
             fail(errno.EAGAIN)
         if self.init is not None and not self.init.alive:
-            for namespace in self.around():
-                namespace._last = namespace._next()  # noqa: SLF001  its own class
+            self.skip()
             fail(errno.ENOMEM)
+
+    def skip(self) -> None:
+        """Let the next numbers pass unused, here and in each namespace around."""
+        for namespace in self.around():
+            namespace._last = namespace._next()  # noqa: SLF001  its own class
 
     def _number(self, task: "Task") -> None:
         pid = self._last = self._next()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from minidocker.linux import SIG_IGN, strerror
 from minidocker.sim import id_map
+from minidocker.sim.cgroup.freezer import BY_V1
+from minidocker.sim.cgroup.namespace import cgroup, cgroups
 from minidocker.sim.path import Location, path_of
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Clock ticks a second (sysconf(_SC_CLK_TCK)).
 TICKS: Final = 100
-STATES: Final = {"R": "R (running)", "S": "S (sleeping)", "T": "T (stopped)", "Z": "Z (zombie)"}
+STATES: Final = {"R": "R (running)", "D": "D (disk sleep)", "S": "S (sleeping)", "T": "T (stopped)", "Z": "Z (zombie)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +37,13 @@ class View:
 
 
 def state(task: "Task") -> str:
-    """Return a task's state as ps shows it: R, S, T or Z."""
+    """Return a task's state as ps shows it: R, S, T or Z; what v2 froze sleeps, what v1 froze is D."""
     if not task.alive:
         return "Z"
     if task.signals.stopped:
         return "T"
+    if task.frozen:
+        return "D" if task.frozen & BY_V1 else "S"
     return "S" if task.wait is not None and not task.queued else "R"
 
 
@@ -244,12 +248,14 @@ OF_TASK: Final[dict[str, tuple[int, Text]]] = {
     "uid_map": (0o644, uid_map),
     "gid_map": (0o644, gid_map),
     "setgroups": (0o644, setgroups),
+    "cgroup": (0o444, cgroup),
 }
 #: The files of the system, with their modes.
 OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
     "uptime": (0o444, uptime),
     "version": (0o444, version),
     "meminfo": (0o444, meminfo),
+    "cgroups": (0o444, cgroups),
     "sys/kernel/hostname": (0o644, hostname),
     "sys/kernel/domainname": (0o644, domainname),
     "sys/kernel/ostype": (0o444, ostype),

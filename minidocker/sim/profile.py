@@ -43,6 +43,12 @@ class Profile:
     """fs.protected_regular: may O_CREAT open what somebody else has made in a sticky directory?"""
     protected_fifos: int = 0
     """fs.protected_fifos: the same for fifos."""
+    cgroups: str = "v2"
+    """Where control groups are mounted at the start: ``"v2"``, ``"v1"``, ``"hybrid"`` or ``"none"``."""
+    cpus: int = 2
+    """How many processors there are."""
+    memory_bytes: int = 1 << 33
+    """How much memory there is, of which tasks map theirs."""
     disk_bytes: int = 1 << 30
     """Size of the root file system, of which written pages take room and holes do not."""
     boot_ns: int = 1_700_000_000_000_000_000
@@ -61,7 +67,7 @@ class Profile:
     @classmethod
     def like(cls, description: Mapping[str, Any]) -> "Profile":
         """Return a profile of the kind that a real kernel's description is of (``real.probe.describe``)."""
-        names = ("release", "machine", "rootless", "capabilities")
+        names = ("release", "machine", "rootless", "capabilities", "cgroups")
         same = {name: description[name] for name in names if name in description}
         if "pseudo" in description:
             same["pseudo"] = tuple(description["pseudo"])

@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import SIGABRT
+from minidocker.sim.cgroup.freezer import BY_V1
 from minidocker.sim.clock import Clock
 from minidocker.sim.signals import Fate, deliver
 from minidocker.sim.task import Wait
@@ -92,7 +93,7 @@ class Scheduler:
 
     def ready(self, task: "Task") -> None:
         """Let a task have a turn: a new one, or one that was woken or sent a signal."""
-        if task.queued or task.coroutine is None:
+        if task.queued or task.coroutine is None or self._is_frozen(task):
             return
         if task.wait is not None:
             for queue in task.wait.queues:
@@ -100,6 +101,11 @@ class Scheduler:
                     queue.tasks.remove(task)
         task.queued = True
         self._queue.append(task)
+
+    @staticmethod
+    def _is_frozen(task: "Task") -> bool:
+        """Must the task wait to be thawed? What v2 froze can still be ended by a signal (``cgroup/freezer.py``)."""
+        return bool(task.frozen) and (task.frozen & BY_V1 != 0 or not task.signals.deadly)
 
     def run(self, enough: Callable[[], bool], deadline_ns: int | None = None, grace_ns: int = 0) -> None:
         """Give turns until there is enough, nobody can ever go on, or the deadline has passed (None: no deadline).
@@ -148,6 +154,8 @@ class Scheduler:
     def _turn(self, task: "Task") -> None:
         """Let one task run until it waits, ends, is stopped, or its slice is over."""
         task.queued = False
+        if task.frozen and self._is_frozen(task):
+            return
         try:
             for _ in range(SLICE):
                 if not self._step(task):

@@ -82,8 +82,11 @@ class Fate(Enum):
     ENDED = 2
 
 
-def send(task: "Task", signum: int, sender: "Task | None" = None) -> None:
-    """Make a signal pending for a task, unless it would ignore it. The kernel's own signals have no sender."""
+def send(task: "Task", signum: int, sender: "Task | None" = None, *, forced: bool = False) -> None:
+    """Make a signal pending for a task, unless it would ignore it. The kernel's own signals have no sender.
+
+    ``forced``: not even an init is spared, as by the OOM killer's SIGKILL.
+    """
     signals = task.signals
     if not task.alive:
         return
@@ -91,7 +94,7 @@ def send(task: "Task", signum: int, sender: "Task | None" = None) -> None:
         _continue(task)
     elif signum in STOPPING:
         signals.pending.discard(SIGCONT)
-    if _protected(task, signum, sender) or signals.ignores(signum):
+    if (not forced and _protected(task, signum, sender)) or signals.ignores(signum):
         return
     signals.pending.add(signum)
     if not signals.stopped or signum == SIGKILL:

@@ -6,7 +6,7 @@ What the members mean is theirs to say: root, working directory and umask in ``p
 plain functions.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ from minidocker.system import Trap
 
 if TYPE_CHECKING:
     from minidocker.port import Inner
+    from minidocker.sim.cgroup.fair import Share
+    from minidocker.sim.cgroup.group import Cgroup
+    from minidocker.sim.cgroup.memory import Charges
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.descriptors import Descriptors
     from minidocker.sim.kernel import SimKernel
@@ -95,6 +98,20 @@ class Task:
     """The result of its last call, or the exception, for its program to get when its turn comes."""
     queued: bool = False
     """Does it stand in the run queue?"""
+    cgroups: "Mapping[int, Cgroup]" = field(default_factory=dict)
+    """Its group in each hierarchy, by the hierarchy's number. Never changed in place: a child has its parent's."""
+    frozen: int = 0
+    """By what it is frozen, so that it gets no turn (``cgroup/freezer.py``)."""
+    cpus: tuple[int, ...] | None = None
+    """On which processors it may run; None: on all."""
+    share: "Share | None" = None
+    """Whose share of the processors it uses; None while there is no cpu controller."""
+    oom_score_adj: int = 0
+    """What is added to its badness (proc_pid_oom_score_adj(5))."""
+    rss_pages: int = 0
+    """How many pages of its memory were touched."""
+    charges: "Charges | None" = None
+    """Who is charged for them."""
 
     def __repr__(self) -> str:
         """Return line and name."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail, strerror
+from minidocker.sim.cgroup import membership
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.namespaces import check_flags, credentials_for, new_namespaces
 from minidocker.sim.signals import send
@@ -15,6 +16,7 @@ from minidocker.sim.task import Task, Wait
 from minidocker.system import System
 
 if TYPE_CHECKING:
+    from minidocker.sim.cgroup.group import Cgroup
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.kernel import SimKernel
     from minidocker.sim.namespaces import Namespaces
@@ -31,17 +33,20 @@ def sys_clone(
     *args: Any,
     flags: int = 0,
     fds: Mapping[int, int] | None = None,
+    cgroup: int | None = None,
 ) -> int:
     """Start a child that runs ``main(system, *args)`` and return its pid (clone(2), as glibc's).
 
     ENOMEM if the PID namespace it would enter has lost its init, EAGAIN if no number is free, EBADF for a descriptor
-    in ``fds`` that is not open.
+    in ``fds`` that is not open, EAGAIN where a control group may have no more tasks (pids.max). For ``cgroup``, a
+    descriptor of the group in which the child begins, see :func:`minidocker.sim.cgroup.membership.born_in`.
     """
     for fd in (fds or {}).values():
         task.files.get(fd)
     check_flags(flags)
     creds = credentials_for(task, flags)
-    namespaces, fs = _namespaces(task, flags, creds)
+    group = membership.born_in(task, cgroup)
+    namespaces, fs = _namespaces(task, flags, creds, group)
     files = _descriptors(task, fds)
     kernel = task.kernel
     task.born += 1
@@ -65,21 +70,32 @@ def sys_clone(
     )
     namespaces.pid.enter(child)
     child.pid = outermost(child)
+    membership.join(child, task, group)
     task.children.append(child)
     kernel.scheduler.ready(child)
     return task.ns.pid.number(child)
 
 
-def _namespaces(task: Task, flags: int, creds: "Credentials") -> "tuple[Namespaces, FsContext]":
+def _namespaces(task: Task, flags: int, creds: "Credentials", group: "Cgroup | None") -> "tuple[Namespaces, FsContext]":
     """Return the child's namespaces, and its root and working directory in its tree of mounts."""
     namespaces, fs = new_namespaces(task, flags, creds)
     try:
         namespaces.pid = namespaces.pid_for_children
         namespaces.pid.free()
+        _may_fork(task, namespaces, group)
     except OSError:
         namespaces.release()
         raise
     return namespaces, fs
+
+
+def _may_fork(task: Task, namespaces: "Namespaces", group: "Cgroup | None") -> None:
+    """Ask the pids controller (EAGAIN), as copy_process() does once the new numbers are taken: they are never used."""
+    try:
+        membership.may_fork(task, group)
+    except OSError:
+        namespaces.pid.skip()
+        raise
 
 
 def _descriptors(task: Task, fds: Mapping[int, int] | None) -> Descriptors:
@@ -144,6 +160,7 @@ def _stop_running(task: Task, status: int) -> None:
     if coroutine is not None:
         close(coroutine)
     task.signals.pending.clear()
+    membership.ended(task)
     task.files.close_all()
     task.ns.release()
 
@@ -195,6 +212,7 @@ def _unmissed(task: Task, parent: Task) -> bool:
 
 def reap(task: Task) -> None:
     """Let go of a zombie's number."""
+    membership.leave(task)
     task.ns.pid.leave(task)
     if task.parent is not None:
         task.parent.children.remove(task)
