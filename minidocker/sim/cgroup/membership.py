@@ -32,11 +32,11 @@ def born_in(task: "Task", fd: int | None) -> "Cgroup | None":
     _may_write(group, task.creds)
     _may_cross(task, task.cgroups[0], group, task.creds)
     may_host_tasks(group)
-    return group  # type: ignore[no-any-return]
+    return group
 
 
 def may_fork(task: "Task", group: "Cgroup | None") -> None:
-    """Raise EAGAIN if one more task, in the caller's groups or in this one, would exceed a pids.max (cgroup_can_fork)."""
+    """Raise EAGAIN if one more task, in the caller's groups or in this one, would exceed a pids.max."""
     state = task.kernel.cgroups.state(task, "pids")
     if group is not None and "pids" in group.hierarchy.controllers:
         state = group.effective("pids")
@@ -47,8 +47,8 @@ def may_fork(task: "Task", group: "Cgroup | None") -> None:
 def join(child: "Task", parent: "Task", group: "Cgroup | None") -> None:
     """Put a new task into its parent's groups, or into this one of version 2."""
     child.cgroups = parent.cgroups if group is None else {**parent.cgroups, 0: group}
-    for group in child.cgroups.values():
-        group.add(child)
+    for each in child.cgroups.values():
+        each.add(child)
     state = child.kernel.cgroups.state(child, "pids")
     if isinstance(state, pids.Pids):
         pids.note_peak(state)
