@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: How many frames one call may set in motion. Only a broadcast that runs in a circle comes to so many: on Linux it runs
 #: until somebody cuts the circle, here the rest is dropped.
-BUDGET: Final = 100_000
+BUDGET: Final = 30_000
 
 
 class Softirq:
