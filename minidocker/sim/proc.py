@@ -15,6 +15,7 @@ from minidocker.sim.inode import Change, Inode, SuperBlock
 from minidocker.sim.mount import register
 from minidocker.sim.namespace import Namespace
 from minidocker.sim.namespaces import NAMES, NamespaceFile, namespace_of
+from minidocker.sim.net.proc_net import OF_NET
 from minidocker.sim.net.socket import Socket
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
@@ -57,6 +58,7 @@ class Proc(SuperBlock):
             self._put_opaque(path)
         self._put(self.root, "self", Self(self))
         self._put(self.root, "mounts", Link(self, "self/mounts"))
+        self._put(self.root, "net", Link(self, "self/net"))
 
     def _put_opaque(self, path: str) -> None:
         """Have a directory, empty here, or a file whose text is not modelled, if the path is one of /proc."""
@@ -218,7 +220,7 @@ class TaskDirectory(OfTask):
         """Return the names; none once the task was reaped."""
         if not self.superblock.pids.number(self.subject):
             return []
-        return [*OF_TASK, "cwd", "root", "exe", "fd", "ns"]
+        return [*OF_TASK, "cwd", "root", "exe", "fd", "ns", "net"]
 
     def entry(self, name: str) -> Inode:
         """Make a file, a magic link or a directory."""
@@ -230,7 +232,24 @@ class TaskDirectory(OfTask):
             return DescriptorDirectory(block, 0o500, subject, 256)
         if name == "ns":
             return NamespaceDirectory(block, 0o511, subject, 128)
+        if name == "net":
+            return NetDirectory(block, 0o555, subject, 192)
         return PlaceLink(block, subject, self.part(name), PLACES[name])
+
+
+class NetDirectory(OfTask):
+    """``/proc/PID/net``: the task's network; empty once it has ended."""
+
+    __slots__ = ()
+
+    def entries(self) -> list[str]:
+        """Return the files' names."""
+        return list(OF_NET) if self.subject.alive else []
+
+    def entry(self, name: str) -> Inode:
+        """Make a file."""
+        tell, net = OF_NET[name], self.subject.ns.net
+        return TextInode(self.superblock, 0o444, lambda _: tell(net), self.subject, self.part(name))
 
 
 class DescriptorDirectory(OfTask):

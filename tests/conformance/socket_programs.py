@@ -2,7 +2,7 @@
 
 import struct
 
-from conformance.task_programs import error_of, say
+from conformance.task_programs import error_of, read_file, say
 
 from minidocker.linux import (
     AF_INET,
@@ -554,3 +554,26 @@ async def route_there(k, _):
     await k.newaddr("d0", "10.2.0.2/24")
     await k.newroute("default", gateway="10.2.0.1")
     await k.setns(here)
+
+
+async def files_of_proc(k):
+    """Look at a network through /proc/net: links, routes, neighbours, sockets; not at what each kernel counts."""
+    await k.newlink("a0", "veth", peer="b0")
+    await k.setlink("a0", up=True)
+    await k.setlink("b0", up=True)
+    await k.newaddr("a0", "10.1.0.1/24")
+    await k.newroute("default", gateway="10.1.0.254")
+    await k.newroute("10.9.0.7", link="b0")
+    listener = await listening(k, 8080)
+    client = await stream(k, 9090)
+    await k.connect(client, (HERE, 8080))
+    datagram = await k.socket(AF_INET, SOCK_DGRAM)
+    await k.bind(datagram, ("0.0.0.0", 53))
+    await k.socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)
+    await k.accept4(listener)
+    await k.sendto(datagram, b"x", ("10.1.0.7", 9))
+    await say(k, await k.readlink("/proc/net"))
+    for name in ("dev", "route", "arp", "tcp", "udp", "raw"):
+        header, *lines = (await read_file(k, f"/proc/self/net/{name}")).splitlines()
+        columns = slice(0, 1) if name == "dev" else slice(1, 4) if name in ("tcp", "udp", "raw") else slice(None)
+        await say(k, name, len(header), *sorted("|".join(line.split()[columns]) for line in lines))

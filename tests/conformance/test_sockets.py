@@ -176,6 +176,21 @@ def test_options(kernel):
     assert alone(kernel, "options") == ["None", "ENOPROTOOPT ENOPROTOOPT", "None EINVAL"]
 
 
+def test_a_network_in_proc(kernel):
+    assert alone(kernel, "files_of_proc") == [
+        "self/net",
+        "dev 76 a0: b0: face lo:",
+        (
+            "route 127 a0|00000000|FE00010A|0003|0|0|0|00000000|0|0|0 a0|0000010A|00000000|0001|0|0|0|00FFFFFF|0|0|0"
+            " b0|0700090A|00000000|0005|0|0|0|FFFFFFFF|0|0|0"
+        ),
+        "arp 78 10.1.0.7|0x1|0x0|00:00:00:00:00:00|*|a0",
+        "tcp 149 0100007F:1F90|00000000:0000|0A 0100007F:1F90|0100007F:2382|01 0100007F:2382|0100007F:1F90|01",
+        "udp 127 00000000:0035|00000000:0000|07",
+        "raw 114 00000000:0001|00000000:0000|07",
+    ]
+
+
 def test_without_a_loopback(kernel):
     assert alone(kernel, "no_loopback") == ["None ENETUNREACH", "None 1", "EAGAIN"]
 

@@ -59,34 +59,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_advertised",
-        "_retries",
-        "_timer",
-        "accepted",
-        "backlog",
-        "bound",
-        "changed",
-        "end_of_stream",
-        "error",
-        "fin_wanted",
-        "has_port",
-        "incoming",
-        "iss",
-        "listener",
-        "local",
-        "mss",
-        "namespace",
-        "nxt",
-        "orphan",
-        "outgoing",
-        "rcv",
-        "remote",
-        "reuse",
-        "state",
-        "ttl",
-        "una",
-        "until_ns",
-        "window",
+        "_advertised", "_retries", "_timer", "accepted", "backlog", "bound", "changed", "end_of_stream", "error",
+        "fin_wanted", "has_port", "incoming", "iss", "listener", "local", "mss", "namespace", "nxt", "orphan",
+        "outgoing", "owner", "rcv", "remote", "reuse", "state", "ttl", "una", "until_ns", "window",
     )  # fmt: skip
 
     def __init__(self, namespace: "NetNamespace") -> None:
@@ -101,6 +76,8 @@ class Connection:
         self.ttl = TTL
         self.changed = WaitQueue()
         self.error = 0
+        self.owner = (0, 0)
+        """Whose socket it has, and which: user and inode number; 0 where it has none."""
         self.orphan = False
         """Has nobody a descriptor of it any more?"""
         self.outgoing = bytearray()
@@ -452,7 +429,7 @@ class Connection:
 
     def abandon(self) -> None:
         """Go on without a socket: say goodbye if all was read, break off if not (tcp_close)."""
-        self.orphan = True
+        self.orphan, self.owner = True, (0, 0)
         if self.state == "LISTEN":
             self.stop_listening()
         elif self.state in ("SYN_SENT", "CLOSE"):

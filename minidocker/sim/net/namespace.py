@@ -56,7 +56,7 @@ class NetNamespace(Namespace):
     def end(self) -> None:
         """Come to an end: all links go, and with a veth its other end, wherever that is."""
         for link in list(self.links.values()):
-            if link is not self.loopback and link.namespace is self:
+            if link is not self.loopback and self.links.get(link.index) is link:  # it may have gone with its peer
                 link.remove()
         self.ip.tcp.close()
 

@@ -37,6 +37,7 @@ class StreamSocket(Socket):
             self.namespace = connection.namespace
             self.namespace.get()
         self.connection = connection
+        connection.owner = self._stat.st_uid, self._stat.st_ino
         self.changed = connection.changed
         self._connecting = self._deaf = self._mute = False
 
