@@ -28,8 +28,9 @@ _RANGES: Final[dict[str, tuple[int, int]]] = (
     | dict.fromkeys(("mmap", "munmap", "process_vm_readv", "process_vm_writev", "shmget", "shmdt", "msgrcv"), _LONG)
     | {"mknod": _DEVICE, "utime": _TIME, "capset": _MASK, "prctl": _LONG}
 )
-#: What passes by unseen: a clone's arguments are its program's, in Python, and access never raises.
-_UNCHECKED: Final = frozenset(("access", "clone"))
+#: What passes by unseen: a clone's arguments are its program's, in Python, and access never raises;
+#: a policy is looked at by who takes it.
+_UNCHECKED: Final = frozenset(("access", "clone", "seccomp"))
 
 #: The calls that are about two paths.
 _TWO_PATHS: Final = ("rename", "link", "symlink", "pivot_root")

@@ -37,6 +37,8 @@ class Container(Process):
     no_new_privileges: bool = False
     seccomp: Mapping[str, Any] | None = None
     """The policy for its system calls, or None if there is none."""
+    covered: bool = True
+    """Are parts of /proc and /sys hidden from it, and others read-only?"""
     remapped: bool = False
     """Has it a user namespace of its own?"""
     status: str = CREATED
@@ -45,7 +47,7 @@ class Container(Process):
     oom_killed: bool = False
     """Has the kernel killed one of its tasks for want of memory, since it was last started?"""
     warnings: list[str] = field(default_factory=list)
-    """What of the limits asked for this host cannot set, in Docker's words."""
+    """What was asked for and this host cannot give: said when it is created."""
     auto_remove: bool = False
     created_ns: int = 0
     started_ns: int = 0

@@ -22,6 +22,7 @@ from minidocker import (
     namespaces,
     resources,
     runtime,
+    security,
     spec,
     start,
 )
@@ -94,6 +95,7 @@ class Engine:
         self.containers: dict[str, Container] = {}
         self.monitor: Monitor = monitor or Null()
         self.rootless = rootless
+        self.filters = security.Filters(kernel, GO_ARCHITECTURES.get(machine, machine))
         self._ids = ids
         self._clock_ns = clock_ns
         self.streams = Streams(kernel, clock_ns)
@@ -108,7 +110,7 @@ class Engine:
         image = self.images.find(image_name)
         container = self._container(image_name, image, command, options)
         container.host_config = replace(container.host_config, resources=resources.adapt(limits))
-        container.warnings = warnings
+        container.warnings += warnings
         self.monitor.layers({INIT_ID: INIT_TRACE_LAYER, **self.images.trace_layers(image)})
         self.monitor.operation(
             f"create container {container.name}",
@@ -248,6 +250,9 @@ class Engine:
         config = options.host_config
         namespaces.check(config, self.find)
         mounts.check(config.tmpfs)
+        caps = capabilities.effective(add=config.cap_add, drop=config.cap_drop, privileged=config.privileged)
+        rights = security.parse(config.security_opt, privileged=config.privileged)
+        policy = self.filters.policy(rights.profile, caps)
         return Container(
             id=new_id,
             name=check_name(name),
@@ -259,7 +264,11 @@ class Engine:
             user=options.user or image.config.user,
             stop_signal=image.config.stop_signal,
             host_config=config,
-            capabilities=capabilities.effective(add=config.cap_add, drop=config.cap_drop, privileged=config.privileged),
+            capabilities=caps,
+            no_new_privileges=rights.no_new_privileges,
+            seccomp=policy,
+            covered=not (config.privileged or rights.system_paths_open),
+            warnings=[security.NO_FILTER] if rights.profile is not None and policy is None else [],
             lowers=(INIT_LAYER, *self.images.lowers(image)),
             layer_ids=(INIT_ID, *self.images.layer_ids(image)),
             auto_remove=options.auto_remove,

@@ -83,6 +83,7 @@ def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]
         join=join,
         capabilities=ALL_CAPABILITIES if options.privileged else container.capabilities,
         no_new_privileges=container.no_new_privileges,
+        seccomp=container.seccomp,
         make_cwd=False,
     )
 

@@ -113,6 +113,7 @@ PR_CAP_AMBIENT_RAISE: Final = 2
 PR_CAP_AMBIENT_LOWER: Final = 3
 PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 SECCOMP_SET_MODE_FILTER: Final = 1
+SECCOMP_GET_ACTION_AVAIL: Final = 2
 
 # See msgget(2), shmget(2), msgrcv(2), shmat(2).
 IPC_PRIVATE: Final = 0

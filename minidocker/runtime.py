@@ -6,7 +6,6 @@ shall not be seen covered, powers given up, the user changed, and the program ru
 what it was for. :func:`enter` is ``docker exec``: it joins what :func:`init` has made, and ends in the same way.
 """
 
-import errno
 import json
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -147,14 +146,7 @@ async def give_up(k: System, keep: int, user: User | None) -> None:
 
     What this host's side does not have itself it cannot give: runc leaves that out as well.
     """
-    try:
-        keep &= (await k.capget()).permitted
-    except OSError as error:  # until both kernels have it
-        if error.errno != errno.ENOSYS:
-            raise
-        if user is not None:
-            await set_ids(k, user)
-        return
+    keep &= (await k.capget()).permitted
     await capabilities.drop_bounding(k, keep)
     if user is not None:
         await capabilities.keep_over_setuid(k, True)

@@ -19,7 +19,6 @@ def of(
     """Return what a container's init is told. ``join`` are the descriptors of namespaces that it enters."""
     config = container.host_config
     named = config.uts_mode != "host"
-    covered = not config.privileged
     return Spec(
         root=container.merged,
         hostname=container.hostname if named else "",
@@ -32,8 +31,8 @@ def of(
         join=tuple(join),
         unshare=unshare,
         mounts=[mount.to_json() for mount in mounts.of(config, shm=shm, rootless=rootless)],
-        masked=mounts.MASKED if covered else (),
-        protected=mounts.READ_ONLY if covered else (),
+        masked=mounts.MASKED if container.covered else (),
+        protected=mounts.READ_ONLY if container.covered else (),
         read_only=config.read_only,
         capabilities=container.capabilities,
         no_new_privileges=container.no_new_privileges,

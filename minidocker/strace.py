@@ -24,6 +24,9 @@ _OPEN: Final = [
 _ACCESS: Final = {0: "O_RDONLY", 1: "O_WRONLY", 2: "O_RDWR", 3: "O_ACCMODE"}
 _MOUNT: Final = [(name, value) for name, value in vars(linux).items() if name.startswith("MS_")]
 _UMOUNT: Final = [("MNT_FORCE", 1), ("MNT_DETACH", 2), ("MNT_EXPIRE", 4), ("UMOUNT_NOFOLLOW", 8)]
+_SECCOMP: Final = {
+    linux.SECCOMP_SET_MODE_FILTER: "SECCOMP_SET_MODE_FILTER", linux.SECCOMP_GET_ACTION_AVAIL: "SECCOMP_GET_ACTION_AVAIL"
+}  # fmt: skip
 _WAIT: Final = [("WNOHANG", linux.WNOHANG), ("WUNTRACED", linux.WUNTRACED)]
 _CLONE: Final = [(name, value) for name, value in vars(linux).items() if name.startswith("CLONE_")]
 _KINDS: Final = {
@@ -351,6 +354,7 @@ _SHAPES: Final[dict[str, tuple[Callable[[Any], str], ...]]] = {
     "mknod": (quote, _mode, lambda device: f"makedev({device >> 8:#x}, {device & 0xFF:#x})"),
     "mount": (quote, quote, quote, lambda bits: flags(bits, _MOUNT), quote),
     "umount2": (quote, lambda bits: flags(bits, _UMOUNT)),
+    "seccomp": (lambda operation: _SECCOMP.get(operation, str(operation)), str, lambda _: "{…}"),
     "unshare": (lambda bits: flags(bits, _CLONE),),
     "pipe2": (lambda bits: flags(bits, _OPEN),),
     "kill": (str, _signal),

@@ -93,6 +93,12 @@ def _qemu() -> str | None:
     return f"not installed: {', '.join(lacking)}" if lacking else None
 
 
+def _seccomp() -> str | None:
+    from minidocker.real import seccomp
+
+    return None if seccomp.available() else "no libseccomp.so.2"
+
+
 def _present(path: pathlib.Path, hint: str) -> Callable[[], str | None]:
     return lambda: None if path.exists() else hint
 
@@ -100,6 +106,7 @@ def _present(path: pathlib.Path, hint: str) -> Callable[[], str | None]:
 PROBES: dict[str, Callable[[], str | None]] = {
     "linux": _linux,
     "root": _root,
+    "seccomp": _seccomp,
     "user-namespaces": _user_namespaces,
     "busybox": _command("busybox"),
     "runc": _command("runc"),

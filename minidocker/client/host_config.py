@@ -1,11 +1,14 @@
 """What ``docker run`` says of a container's host: flags that become a HostConfig, a group of them for each subject."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from minidocker.client import resources
 from minidocker.client.flags import Flag, Parsed
 from minidocker.errors import ClientError
 from minidocker.host_config import HostConfig
+
+if TYPE_CHECKING:
+    from minidocker.client.docker import ReadFile
 
 #: What it shares with others, and what it is called (namespaces).
 _NAMESPACES: Final = (
@@ -24,6 +27,7 @@ _RIGHTS: Final = (
     Flag(name="cap-drop", takes="list"),
     Flag(name="privileged"),
     Flag(name="read-only"),
+    Flag(name="security-opt", takes="list"),
     Flag(name="tmpfs", takes="list"),
 )
 
@@ -36,7 +40,7 @@ _NETWORK: Final = ()
 FLAGS: Final[tuple[Flag, ...]] = (*_NAMESPACES, *_RIGHTS, *_RESOURCES, *_NETWORK)
 
 
-def of(parsed: Parsed) -> HostConfig:
+def of(parsed: Parsed, read_file: "ReadFile") -> HostConfig:
     """Return what the flags say; ClientError for a mode that there cannot be."""
     return HostConfig(
         hostname=parsed.last("hostname"),
@@ -49,6 +53,7 @@ def of(parsed: Parsed) -> HostConfig:
         cap_add=parsed.all("cap-add"),
         cap_drop=parsed.all("cap-drop"),
         privileged=parsed.has("privileged"),
+        security_opt=tuple(_security_opt(word, read_file) for word in parsed.all("security-opt")),
         read_only=parsed.has("read-only"),
         tmpfs=parsed.all("tmpfs"),
         resources=resources.of(parsed),
@@ -61,3 +66,17 @@ def _mode(parsed: Parsed, flag: str, kind: str, *allowed: str) -> str:
     if not mode or any(mode == word if word[-1] != ":" else mode.startswith(word) and mode != word for word in allowed):
         return mode
     raise ClientError(f"--{flag}: invalid {kind} mode")
+
+
+def _security_opt(word: str, read_file: "ReadFile") -> str:
+    """Return an option as the daemon takes it: a seccomp profile's text in the place of its file's name."""
+    name, sign, value = word.partition("=") if "=" in word else word.partition(":")
+    if not sign and name != "no-new-privileges":
+        raise ClientError(f'Invalid --security-opt: "{word}"')
+    if name != "seccomp" or value in ("unconfined", "builtin"):
+        return word
+    try:
+        return f"seccomp={read_file(value).decode()}"
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise ClientError(f"opening seccomp profile ({value}) failed: open {value}: {words}") from error

@@ -10,13 +10,13 @@ from minidocker.create import RunOptions
 from minidocker.errors import EngineError, NoSuchImage
 
 if TYPE_CHECKING:
-    from minidocker.client.docker import Docker
+    from minidocker.client.docker import Docker, ReadFile
 
 
 def _run(docker: "Docker", parsed: Parsed) -> Result:
     engine, (image, *command) = docker.engine, parsed.words
     try:
-        container = engine.create(image, command, _options(parsed))
+        container = engine.create(image, command, _options(parsed, docker.read_file))
     except NoSuchImage as error:
         result = failed("run", COMMANDS["run"], error)
         result.stderr = f"Unable to find image '{error.data['reference']}' locally\n".encode() + result.stderr
@@ -39,11 +39,11 @@ def _run(docker: "Docker", parsed: Parsed) -> Result:
 
 def _create(docker: "Docker", parsed: Parsed) -> Result:
     image, *command = parsed.words
-    container = docker.engine.create(image, command, _options(parsed))
+    container = docker.engine.create(image, command, _options(parsed, docker.read_file))
     return Result(f"{container.id}\n".encode(), resources.warned(container.warnings))
 
 
-def _options(parsed: Parsed) -> RunOptions:
+def _options(parsed: Parsed, read_file: "ReadFile") -> RunOptions:
     return RunOptions(
         name=parsed.last("name"),
         env=check_environ(parsed),
@@ -51,7 +51,7 @@ def _options(parsed: Parsed) -> RunOptions:
         entrypoint=parsed.last("entrypoint") if "entrypoint" in parsed.values else None,
         user=parsed.last("user"),
         auto_remove=parsed.has("rm"),
-        host_config=host_config.of(parsed),
+        host_config=host_config.of(parsed, read_file),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from minidocker import arguments
 from minidocker.kernel import Credentials, Event, Files, Ipc, Links, Memory, Mounts, Sockets, Stat, Tasks
 from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, fail
-from minidocker.real import capability, ipc, memory, netns, overlay, syscalls
+from minidocker.real import capability, ipc, memory, netns, overlay, seccomp, syscalls
 from minidocker.real.own import OWN_FDS, checked
 from minidocker.real.sockets import SocketCalls
 
@@ -201,6 +201,7 @@ def _of_descriptor(call: Callable[..., Any]) -> Callable[..., Any]:
 #: The calls that are os's own or :mod:`minidocker.real.syscalls`'s, name for name.
 _OS_CALLS: Final[dict[str, Callable[..., Any]]] = (
     {name: getattr(os, name) for name in _OS_NAMES}
+    | {"seccomp": seccomp.seccomp}
     | {name: getattr(syscalls, name) for name in _OTHER_NAMES}
     | {name: getattr(capability, name) for name in ("capget", "capset")}
     | {name: getattr(memory, name) for name in ("mmap", "munmap", "process_vm_readv", "process_vm_writev")}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from minidocker import mounts
 from minidocker.kernel import Files, Kernel, Mounts
 from minidocker.linux import ALL_CAPABILITIES, O_RDONLY, errno_name, strerror
-from minidocker.real import capability, cgroups, idmap
+from minidocker.real import capability, cgroups, idmap, seccomp
 from minidocker.real.kernel import RealKernel
 
 _DISK: Final = "/var/lib/docker"
@@ -90,6 +90,12 @@ def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
     return description
 
 
+def _seccomp() -> str:
+    if seccomp.available():
+        return "by libseccomp"
+    return "no libseccomp.so.2 (package libseccomp2): the system calls of containers are not filtered"
+
+
 def _pseudo() -> list[str]:
     """Return what this host has in /proc and /sys of the things that a container is denied."""
     found = [Path(path) for path in (*mounts.MASKED, *mounts.READ_ONLY) if Path(path).exists()]
@@ -117,6 +123,7 @@ def probe() -> Report:
         Row(name="rights", ok=True, detail="rootless: root in a user namespace" if rootless else "root"),
         *_user_namespaces(),
         *tried,
+        Row(name="seccomp", ok=seccomp.available(), detail=_seccomp()),
         Row(name="cgroups", ok=layout != "none", detail=layout),
         *(_controllers(kernel["groups"]) if kernel else ()),
     ]

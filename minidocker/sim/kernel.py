@@ -29,6 +29,7 @@ from minidocker.sim import (
     prctl,
     proc,  # noqa: F401
     rootless,
+    seccomp,
     setns,
     signals,
     sysfs,  # noqa: F401
@@ -62,7 +63,7 @@ SystemCall = Callable[..., Any]
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
     attributes, capability, cpuset, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pidfd,
-    pipe, prctl, rtnetlink, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
+    pipe, prctl, rtnetlink, seccomp, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -188,6 +189,8 @@ class SimKernel(Kernel):
         if self.listener is not None:
             return self._perform_told(task, name, call, args, kwargs)
         try:
+            if task.seccomp is not None:
+                task.seccomp.judge(name, args, kwargs)
             arguments.check(name, args)
             return call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
         except OSError as error:
@@ -213,6 +216,8 @@ class SimKernel(Kernel):
         result, error = None, None
         try:
             try:
+                if task.seccomp is not None:
+                    task.seccomp.judge(name, args, kwargs)
                 arguments.check(name, args)
                 result = call(task, *args, **kwargs) if call else fail(errno.ENOSYS)
             except Wait as wait:

@@ -99,6 +99,8 @@ def status(view: View) -> str:
         ("CapBnd", f"{creds.bounding:016x}"),
         ("CapAmb", f"{creds.ambient:016x}"),
         ("NoNewPrivs", int(creds.no_new_privs)),
+        ("Seccomp", 2 if task.seccomp else 0),
+        ("Seccomp_filters", task.seccomp.count if task.seccomp else 0),
     ]
     return "".join(f"{name}:\t{value}\n" for name, value in rows)
 

@@ -23,6 +23,15 @@ _TREE: Final = (
 )  # fmt: skip
 
 
+class SysDirectory(Directory):
+    """A directory of sysfs."""
+
+    __slots__ = ()
+
+    def lookup(self, dentry: Dentry) -> None:
+        """Find nothing but what is in the cache. To make something there is refused later: EROFS, or EPERM."""
+
+
 class Sysfs(SuperBlock):
     """One sysfs. It belongs to the network namespace that its mounter was in: /sys/class/net shows that one's links."""
 
@@ -37,8 +46,8 @@ class Sysfs(SuperBlock):
             for name in path.strip("/").split("/"):
                 here = here.children.get(name) or self._put(here, name)
 
-    def _inode(self) -> Directory:
-        return Directory(cast("Proc", self), 0o555)  # proc's directories ask nothing that is only proc's
+    def _inode(self) -> SysDirectory:
+        return SysDirectory(cast("Proc", self), 0o555)  # proc's directories ask nothing that is only proc's
 
     def _put(self, parent: Dentry, name: str) -> Dentry:
         dentry = Dentry(name, parent, None, self)

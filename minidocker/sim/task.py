@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minidocker.sim.memory import AddressSpace
     from minidocker.sim.namespaces import Namespaces
     from minidocker.sim.path import FsContext, Location
+    from minidocker.sim.seccomp import Filter
     from minidocker.sim.signals import Signals
 
 
@@ -80,6 +81,8 @@ class Task:
     coroutine: Coroutine[Any, Any, int] | None = None
     argv: list[str] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
+    seccomp: "Filter | None" = None
+    """What judges its system calls, if anything does."""
     status: int | None = None
     """The wait4 status once it has ended (then it is a zombie until reaped)."""
     born: int = 0

@@ -66,6 +66,7 @@ def sys_clone(
         argv=list(task.argv),
         environ=dict(task.environ),
         exe=task.exe,
+        seccomp=task.seccomp,
         started_ns=kernel.clock.now_ns(),
     )
     namespaces.pid.enter(child)

@@ -1,0 +1,84 @@
+"""seccomp(2): a task may have filters of its system calls, which its children inherit and nobody takes away.
+
+A filter here is asked before the call, as Linux's BPF program is. The port's calls are named for what Python's os has;
+what the filter judges is the system call that each of them is on Linux.
+"""
+
+import errno
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from minidocker.linux import SECCOMP_GET_ACTION_AVAIL, SECCOMP_SET_MODE_FILTER, fail, strerror
+from minidocker.seccomp import conditions, verdict
+
+if TYPE_CHECKING:
+    from minidocker.sim.task import Task
+
+#: The port's calls that Linux knows by another name.
+LINUX_NAMES: Final = {
+    "listdir": "getdents64", "sleep": "clock_nanosleep", "utime": "utimensat", "gethostname": "uname",
+    "getdomainname": "uname", "isatty": "ioctl", "time_ns": "clock_gettime", "exit": "exit_group",
+    "signal": "rt_sigaction", "seteuid": "setresuid", "setegid": "setresgid",
+} | dict.fromkeys(
+    ("newlink", "setlink", "dellink", "getlink", "newaddr", "deladdr", "getaddr", "newroute", "delroute", "getroute",
+     "getneigh"),
+    "sendto",
+)  # fmt: skip
+
+
+class Filter:
+    """One policy, and those that were there before. ``judge`` raises what the policy answers in the call's place."""
+
+    __slots__ = ("_fixed", "_policy", "count", "older")
+
+    def __init__(self, policy: Mapping[str, Any], older: "Filter | None") -> None:
+        """Take a policy (:mod:`minidocker.seccomp`); ValueError for an action that is not modelled."""
+        self._policy = policy
+        self._fixed: dict[str, int] = {}
+        """The verdicts that do not depend on arguments, as far as they were asked for."""
+        self.older = older
+        self.count: int = older.count + 1 if older else 1
+        verdict(policy, "", ())
+
+    def judge(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Let a call pass, or raise OSError."""
+        number = self._fixed.get(name)
+        if number is None:
+            number = self._ask(name, args, kwargs)
+        if number:
+            fail(number)
+        if self.older:
+            self.older.judge(name, args, kwargs)
+
+    def _ask(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
+        linux_name = LINUX_NAMES.get(name, name)
+        given = (kwargs.get("flags", 0),) if name == "clone" else args
+        number = verdict(self._policy, linux_name, given)
+        if not conditions(self._policy, linux_name):
+            self._fixed[name] = number
+        return number
+
+
+def sys_seccomp(task: "Task", operation: int, flags: int, policy: Mapping[str, Any]) -> int:
+    """Filter the caller's calls from now on, and its children's (seccomp(2)).
+
+    EACCES without CAP_SYS_ADMIN or no_new_privs; EINVAL for what is not modelled, by name.
+    """
+    if operation == SECCOMP_GET_ACTION_AVAIL:
+        return 0
+    if operation != SECCOMP_SET_MODE_FILTER or flags:
+        text = f"{strerror(errno.EINVAL)}: the simulator models SECCOMP_SET_MODE_FILTER without flags"
+        raise OSError(errno.EINVAL, text)
+    if not may_filter(task):
+        fail(errno.EACCES)
+    try:
+        task.seccomp = Filter(policy, task.seccomp)
+    except ValueError as error:
+        text = f"{strerror(errno.EINVAL)}: the simulator does not model {error}"
+        raise OSError(errno.EINVAL, text) from None
+    return 0
+
+
+def may_filter(task: "Task") -> bool:
+    """Has it CAP_SYS_ADMIN in its user namespace, or can it gain no more rights by execve?"""
+    return task.creds.no_new_privs or task.creds.capable(task.creds.user, "CAP_SYS_ADMIN")
