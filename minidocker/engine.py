@@ -13,6 +13,7 @@ from typing import Final
 
 from minidocker import (
     capabilities,
+    container_files,
     control,
     diff,
     execs,
@@ -36,6 +37,7 @@ from minidocker.image_store import ImageStore
 from minidocker.kernel import Event, Files, Kernel
 from minidocker.linux import WNOHANG
 from minidocker.monitor import Monitor, Null
+from minidocker.network import Network
 from minidocker.process import Process
 from minidocker.refusal import Refused
 from minidocker.streams import Streams
@@ -47,6 +49,9 @@ INIT_LAYER: Final = f"{OVERLAY_ROOT}/init/diff"
 #: Said at every mount, because a host's own defaults differ (/sys/module/overlay/parameters).
 OVERLAY_OPTIONS: Final = ("index=off", "xino=off", "metacopy=off")
 
+_INIT_DIRECTORIES: Final = ("dev", "etc", "proc", "sys")
+_INIT_FILES: Final = (".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf")
+
 #: How a trace names that layer, and what it says of it.
 INIT_ID: Final = "init"
 INIT_TRACE_LAYER: Final = {
@@ -55,8 +60,8 @@ INIT_TRACE_LAYER: Final = {
     "created_by": "mount points, made by the engine",
     "bytes": 0,
     "entries": {
-        **{f"/{name}": {"kind": "dir", "mode": 0o755, "uid": 0, "gid": 0} for name in ("dev", "proc", "sys")},
-        "/.dockerenv": {"kind": "file", "mode": 0o755, "uid": 0, "gid": 0, "size": 0},
+        **{f"/{name}": {"kind": "dir", "mode": 0o755, "uid": 0, "gid": 0} for name in _INIT_DIRECTORIES},
+        **{f"/{name}": {"kind": "file", "mode": 0o755, "uid": 0, "gid": 0, "size": 0} for name in _INIT_FILES},
     },
     "complete": True,
 }
@@ -100,6 +105,7 @@ class Engine:
         self._clock_ns = clock_ns
         self.streams = Streams(kernel, clock_ns)
         self.cgroups = Cgroups(kernel)
+        self.network = Network(self)
         self._processes: dict[int, Process] = {}
         """What runs, by the host's pid of its first task."""
         kernel.job(make_init_layer, INIT_LAYER)
@@ -132,6 +138,7 @@ class Engine:
             return
         if container.status == PAUSED:
             raise Conflict("cannot start a paused container, try unpause instead")
+        self.network.check(container)
         self._mount(container)
         self.monitor.operation(
             f"start {container.name}",
@@ -168,6 +175,7 @@ class Engine:
         container.status = REMOVING
         self.kernel.unobserve(container.name)
         self.kernel.job(remove_tree, container.directory)
+        self.kernel.job(container_files.remove, container_files.directory(container))
         del self.containers[container.name]
 
     def kill(self, container: Container, signal: int) -> None:
@@ -247,8 +255,8 @@ class Engine:
         name = options.name or names.generate(new_id, taken=self.containers)
         if name in self.containers:
             raise NameConflict(name, self.containers[name].id)
-        config = options.host_config
-        namespaces.check(config, self.find)
+        namespaces.check(options.host_config, self.find)
+        config = self.network.named(options.host_config)
         mounts.check(config.tmpfs)
         caps = capabilities.effective(add=config.cap_add, drop=config.cap_drop, privileged=config.privileged)
         rights = security.parse(config.security_opt, privileged=config.privileged)
@@ -295,7 +303,14 @@ class Engine:
                 fds, join, pid_namespace = self._joined(stack, plan)
                 self._limit(container)
                 doors = [] if container.remapped else self.cgroups.doors(container.id)
-                told = spec.of(container, cgroups=doors, join=join, unshare=plan.unshared, rootless=self.rootless)
+                told = spec.of(
+                    container,
+                    cgroups=doors,
+                    join=join,
+                    unshare=plan.unshared,
+                    files=container_files.mounts(self._files_of(container)),
+                    rootless=self.rootless,
+                )
                 group = stack.enter_context(self.cgroups.held(container.id))
                 stack.enter_context(execs.born_in(self.kernel, pid_namespace))
                 gate = start.clone(self, container, runtime.init, told.to_json(), flags=plan.new, fds=fds, cgroup=group)
@@ -304,6 +319,11 @@ class Engine:
             if refused.exit_code == start.REQUEST:
                 raise InvalidParameter(refused.reason) from refused
             raise StartError(refused.reason, exit_code=refused.exit_code) from refused
+
+    def _files_of(self, container: Container) -> Container:
+        """Return whose hosts, hostname and resolv.conf a container sees: its own, or theirs whose network it shares."""
+        name = namespaces.other(container.host_config.network_mode)
+        return self._files_of(self.find(name)) if name else container
 
     def _joined(
         self, stack: ExitStack, plan: namespaces.Plan
@@ -339,11 +359,11 @@ class Engine:
         # Ids: the maps of its user namespace.
         if container.remapped:
             self.cgroups.admit(container.id, container.pid)
-        # Network: its links and addresses.
+        self.network.attach(container)
 
     def _detach(self, container: Container) -> None:
         """Undo what :meth:`_attach` did; the container's tasks are gone. It may have come to nothing, or half-way."""
-        # Network: what the end of its namespace has not taken along.
+        self.network.detach(container)
         self.cgroups.remove(container.id)
 
     def attach_exec(self, process: Exec) -> None:
@@ -418,6 +438,7 @@ class Engine:
 
 def make_init_layer(files: Files, root: str) -> None:
     """Make the layer of mount points that lies between image and writable layer (moby's initlayer)."""
-    for name in ("dev", "proc", "sys"):
+    for name in _INIT_DIRECTORIES:
         make_directories(files, f"{root}/{name}")
-    files.close(files.open(f"{root}/.dockerenv", linux.O_WRONLY | linux.O_CREAT, 0o755))
+    for name in _INIT_FILES:
+        files.close(files.open(f"{root}/{name}", linux.O_WRONLY | linux.O_CREAT, 0o755))

@@ -16,6 +16,7 @@ __all__ = [
     "NameConflict",
     "NoSuchContainer",
     "NoSuchImage",
+    "NoSuchNetwork",
     "NotFound",
     "ServerError",
     "StartError",
@@ -80,6 +81,14 @@ class NoSuchContainer(NotFound):
     def __init__(self, name: str, *, hint: str = "") -> None:
         """Name the container as it was asked for."""
         super().__init__(f"No such container: {name}", hint=hint, name=name)
+
+
+class NoSuchNetwork(NotFound):
+    """No network has this name (404)."""
+
+    def __init__(self, name: str, *, hint: str = "") -> None:
+        """Name the network as it was asked for."""
+        super().__init__(f"network {name} not found", hint=hint, name=name)
 
 
 class Conflict(EngineError):

@@ -54,22 +54,33 @@ async def mount_within(k: System, root: str, source: str, target: str, fstype: s
     """Mount at a path of the container's, which is made if it is missing, and nowhere else.
 
     An image may have a symbolic link where /proc belongs. Followed from here, before the root is pivoted, it would lead
-    into the host's tree: CVE-2021-30465 was that. So every part of the path must be an ordinary directory.
+    into the host's tree: CVE-2021-30465 was that. So every part of the path must be an ordinary directory, and the last
+    one an ordinary file where a file is bound.
     """
+    *above, last = target.strip("/").split("/")
     path = root
-    for name in target.strip("/").split("/"):
+    for name in above:
         path = f"{path}/{name}"
-        try:
-            stat = await k.lstat(path)
-        except FileNotFoundError:
+        await _ordinary(k, path, S_IFDIR, f"error mounting {source!r} to rootfs at {target!r}")
+    path = f"{path}/{last}"
+    kind = (await k.stat(source)).st_mode & S_IFMT if flags & MS_BIND else S_IFDIR
+    await _ordinary(k, path, kind, f"error mounting {source!r} to rootfs at {target!r}", fstype)
+    await k.mount(source, path, fstype, flags, data)
+
+
+async def _ordinary(k: System, path: str, kind: int, what: str, fstype: str = "") -> None:
+    """Make a directory or an empty file unless there is one; refuse what is neither, and what leads elsewhere."""
+    try:
+        found = (await k.lstat(path)).st_mode & S_IFMT
+    except FileNotFoundError:
+        if kind == S_IFDIR:
             await k.mkdir(path, 0o755)
         else:
-            if stat.st_mode & S_IFMT != S_IFDIR:
-                raise Refused(
-                    f"error mounting {source!r} to rootfs at {target!r}: "
-                    f"filesystem {fstype or 'bind'!r} must be mounted on ordinary directory".replace("'", '"')
-                )
-    await k.mount(source, path, fstype, flags, data)
+            await k.close(await k.open(path, linux.O_WRONLY | linux.O_CREAT, 0o755))
+        return
+    if found != kind:
+        noun = "directory" if kind == S_IFDIR else "file"
+        raise Refused(f"{what}: filesystem {fstype or 'bind'!r} must be mounted on ordinary {noun}".replace("'", '"'))
 
 
 async def make_device(k: System, path: str, major: int, minor: int) -> None:

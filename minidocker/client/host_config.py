@@ -35,7 +35,7 @@ _RIGHTS: Final = (
 _RESOURCES: Final = resources.FLAGS
 
 #: How it is reached.
-_NETWORK: Final = ()
+_NETWORK: Final = (Flag(name="network", takes="network"), Flag(name="net", takes="network"))
 
 FLAGS: Final[tuple[Flag, ...]] = (*_NAMESPACES, *_RIGHTS, *_RESOURCES, *_NETWORK)
 
@@ -50,6 +50,7 @@ def of(parsed: Parsed, read_file: "ReadFile") -> HostConfig:
         uts_mode=_mode(parsed, "uts", "UTS", "host"),
         userns_mode=_mode(parsed, "userns", "USER", "host"),
         cgroupns_mode=_mode(parsed, "cgroupns", "CGROUP", "host", "private"),
+        network_mode=parsed.last("network") or parsed.last("net"),
         cap_add=parsed.all("cap-add"),
         cap_drop=parsed.all("cap-drop"),
         privileged=parsed.has("privileged"),

@@ -57,10 +57,10 @@ def _options(parsed: Parsed, read_file: "ReadFile") -> RunOptions:
 
 #: Flags that docker has and that the lab refuses, but for those that it has: with a value, and without.
 _NOT_YET: Final = """
-    add-host attach,a blkio-weight cap-add cap-drop cgroup-parent cpu-shares,c cpus cpuset-cpus device dns env-file
-    expose group-add hostname,h ipc isolation label,l link log-driver mac-address memory,m memory-swap mount network
-    oom-score-adj pid pids-limit platform publish,p pull restart runtime security-opt shm-size stop-signal stop-timeout
-    sysctl tmpfs ulimit userns uts volume,v volumes-from
+    add-host attach,a blkio-weight cap-add cap-drop cgroup-parent cpu-shares,c cpus cpuset-cpus device dns dns-option
+    dns-search env-file expose group-add hostname,h ip ipc isolation label,l link log-driver mac-address memory,m
+    memory-swap mount network network-alias oom-score-adj pid pids-limit platform publish,p pull restart runtime
+    security-opt shm-size stop-signal stop-timeout sysctl tmpfs ulimit userns uts volume,v volumes-from
 """.split()  # noqa: SIM905  a list of words reads as words
 _NOT_YET_SWITCHES: Final = (
     "interactive,i",

@@ -68,26 +68,33 @@ class _Ping:
         await self.k.sendto(self.fd, _request(self.id, sequence, self.size), (self.address, 0))
 
     async def _receive(self, wait_ms: int) -> None:
-        """Take what comes, until for so long nothing has."""
-        if wait_ms != self.waits_ms:
-            await self.k.setsockopt(self.fd, SOL_SOCKET, SO_RCVTIMEO, wait_ms)
-            self.waits_ms = wait_ms
+        """Take what comes, for so long."""
+        began_ns = self.sent[len(self.sent) - 1]
+        await self._wait_at_most(wait_ms)
         while not self.stopped and not self._done():
             try:
                 packet, sender = await self.k.recvfrom(self.fd, 4096 + self.size)
             except (BlockingIOError, InterruptedError):
                 return
-            await self._take(packet, sender[0] if sender else "")
+            if not await self._take(packet, sender[0] if sender else ""):
+                left_ms = wait_ms - (await self.k.time_ns() - began_ns) // 1_000_000
+                await self._wait_at_most(max(1, -(-left_ms // 1000)) * 1000)  # in whole seconds, as alarm(2) has it
 
-    async def _take(self, packet: bytes, sender: str) -> None:
-        start = (packet[0] & 0xF) * 4
-        message = packet[start:]
+    async def _wait_at_most(self, wait_ms: int) -> None:
+        if wait_ms != self.waits_ms:
+            await self.k.setsockopt(self.fd, SOL_SOCKET, SO_RCVTIMEO, wait_ms)
+            self.waits_ms = wait_ms
+
+    async def _take(self, packet: bytes, sender: str) -> bool:
+        """Take a packet, and tell whether it was an echo: what is none is said to be strange."""
+        message = packet[(packet[0] & 0xF) * 4 :]
         kind, own = message[0], int.from_bytes(message[4:6], "big") == self.id
         if kind == _ECHO_REPLY and own:
             await self._answered(message, sender, ttl=packet[8])
         elif kind not in (_ECHO_REPLY, _ECHO_REQUEST):
             name = _TYPES.get(kind, "unknown ICMP type")
             await stdio.complain(self.k, f"ping: warning: got ICMP {kind} ({name})")
+        return kind in (_ECHO_REPLY, _ECHO_REQUEST)
 
     async def _answered(self, message: bytes, sender: str, ttl: int) -> None:
         sequence = int.from_bytes(message[6:8], "big")

@@ -74,7 +74,7 @@ def serve(lab: int, lifeline: int, lab_pidfd: int, settings: dict[str, Any]) -> 
         lab, lifeline, lab_pidfd = own_fd(lab), own_fd(lifeline), own_fd(lab_pidfd)
         die_with(lifeline)
         quiet()
-        helper = Helper(lab, lab_pidfd, settings["programs"])
+        helper = Helper(lab, lab_pidfd, settings["programs"], rootless=settings["rootless"])
     except BaseException as error:  # noqa: BLE001  whatever it is, the lab must hear of it
         error.add_note(traceback.format_exc())
         wire.send(lab, ("error", wire.pack_error(error)))
@@ -128,8 +128,9 @@ def quiet() -> None:
 class Helper:
     """The loop: requests of the lab, reports of its tasks, news."""
 
-    def __init__(self, lab: int, lab_pidfd: int, programs: str) -> None:
+    def __init__(self, lab: int, lab_pidfd: int, programs: str, *, rootless: bool) -> None:
         """Take the descriptors that lead to the lab, and what an ELF file runs: itself, or the lab's program."""
+        self.rootless = rootless
         self.lab = lab
         self.host = Host()
         self.host.calls |= {"clone": self.clone, "wait4": self.wait4}
@@ -283,6 +284,10 @@ class Helper:
             os.close(ours.detach())
             if flags & CLONE_NEWNET:
                 netns.ipv4_only()
+            if self.rootless:
+                # Else /proc/PID/ns would be closed to us, too: this program began outside of the user namespace. Tasks
+                # in containers, which have fewer capabilities, still may not look in (ptrace(2), access mode checking).
+                syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
             calls = tasks.TaskCalls(self.host, programs=self.programs)
             self.title.set("init", [])
             task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls, self.title)

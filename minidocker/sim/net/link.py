@@ -36,6 +36,7 @@ class Link:
         self.mac = mac
         self.mtu = ETHERNET_MTU
         self.up = False
+        self.qdisc = "noop"
         self.carrier = True
         """Is there a signal? A veth has one while its other end is up, a bridge while a port has one."""
         self.master: Bridge | None = None
@@ -66,7 +67,7 @@ class Link:
         flags = (*self.words, *(("UP", "LOWER_UP") if self.running else ("UP",) if self.up else ()))
         return LinkValue(
             index=self.index, name=self.name, kind=self.kind, address=self.mac, mtu=self.mtu,
-            flags=("NO-CARRIER", *flags) if self.up and not self.carrier else flags,
+            flags=("NO-CARRIER", *flags) if self.up and not self.carrier else flags, qdisc=self.qdisc,
             master=self.master.name if self.master else "", peer=self.peer_index,
             rx_bytes=self.rx_bytes, tx_bytes=self.tx_bytes, rx_packets=self.rx_packets, tx_packets=self.tx_packets,
         )  # fmt: skip
@@ -101,6 +102,7 @@ class Link:
         if up is self.up:
             return
         self.up = up
+        self.qdisc = "noqueue" if up else self.qdisc
         self.changed_state()
         if up:
             self.namespace.link_up(self)

@@ -1,0 +1,208 @@
+"""Network: which network a container is on, with which address, and how it is plugged in (docker run --network).
+
+On ``bridge``, the default, a veth pair is a container's cable: one end is ``eth0`` in its network namespace, the other
+a port of the bridge ``docker0`` in the lab's own. On ``none`` there is nothing but ``lo``, and ``host`` and
+``container:NAME`` have a namespace that is another's, in which there is nothing left to do. The host of the lab is a
+namespace of its own too: whatever network the machine has is out of reach from it.
+
+The requests are those that moby's libnetwork makes (drivers/bridge, osl), in its order, with one saved: the far end is
+made in the container's namespace at once, not moved there.
+"""
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from minidocker import container_files
+from minidocker.errors import NoSuchNetwork, ServerError
+from minidocker.host_config import HostConfig
+from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY, O_WRONLY, errno_name, strerror
+from minidocker.namespaces import other
+
+if TYPE_CHECKING:
+    from minidocker.container import Container
+    from minidocker.engine import Engine
+
+BRIDGE: Final = "docker0"
+#: The default bridge's network (dockerd --bip).
+NETWORK, PREFIX, GATEWAY = "172.17.0.0/16", 16, "172.17.0.1"
+BROADCAST: Final = "172.17.255.255"
+_FIRST, _LAST = 2, (1 << (32 - PREFIX)) - 2
+_BASE: Final = 172 << 24 | 17 << 16
+
+_FORWARD: Final = "/proc/sys/net/ipv4/ip_forward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a container is plugged in: the host part of its address, and the name of the cable's near end."""
+
+    number: int
+    veth: str
+
+    @property
+    def address(self) -> str:
+        """The address, without its prefix."""
+        return ".".join(map(str, (_BASE | self.number).to_bytes(4, "big")))
+
+    @property
+    def mac(self) -> str:
+        """The hardware address, made of the address (moby, netutils.GenerateMACFromIP)."""
+        return "02:42:" + (_BASE | self.number).to_bytes(4, "big").hex(":")
+
+
+class Network:
+    """The networks of one engine. Until the first container needs it there is no bridge."""
+
+    def __init__(self, engine: "Engine") -> None:
+        """Begin with nobody plugged in."""
+        self._engine = engine
+        self._kernel = engine.kernel
+        self._endpoints: dict[str, Endpoint] = {}
+        self._has_bridge = False
+
+    # what a container gets
+
+    def named(self, config: HostConfig) -> HostConfig:
+        """Return a configuration with the host name that comes with a network: the host's, or another container's."""
+        if config.network_mode == "host" and not config.hostname and config.uts_mode != "host":
+            return replace(config, hostname=self._kernel.gethostname())
+        if name := other(config.network_mode):
+            whose = self._engine.find(name)
+            return replace(config, hostname=whose.hostname, domainname=whose.host_config.domainname)
+        return config
+
+    def check(self, container: "Container") -> None:
+        """Refuse a network that there is not (NoSuchNetwork)."""
+        mode = mode_of(container)
+        if mode not in ("bridge", "none", "host") and not other(mode):
+            raise NoSuchNetwork(mode)
+
+    def attach(self, container: "Container") -> None:
+        """Plug in a container whose first task waits at its gate, and write the files that tell it of its network."""
+        mode = mode_of(container)
+        if mode == "bridge":
+            self._endpoints[container.id] = endpoint = self._endpoint(container)
+            container_files.write(self._kernel, container, endpoint.address)
+            self._on_bridge(container, endpoint)
+        elif not other(mode):
+            container_files.write(self._kernel, container)
+            if mode == "none":
+                self._told(
+                    container, "no network but its own loopback", "A network namespace begins with lo, switched off."
+                )
+                with self._inside(container):
+                    self._kernel.setlink("lo", up=True)
+
+    def detach(self, container: "Container") -> None:
+        """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""
+        self._endpoints.pop(container.id, None)
+
+    # inside
+
+    def _on_bridge(self, container: "Container", endpoint: Endpoint) -> None:
+        kernel = self._kernel
+        try:
+            if not self._has_bridge:
+                self._make_bridge()
+            self._told(
+                container,
+                f"the bridge, as {endpoint.address}",
+                "A veth pair is a cable: one end becomes a port of the bridge, the other eth0 in the container.",
+            )
+            with self._inside(container, endpoint):
+                kernel.setlink("lo", up=True)
+                kernel.newaddr("eth0", f"{endpoint.address}/{PREFIX}", broadcast=BROADCAST)
+                kernel.setlink("eth0", up=True, address=endpoint.mac)
+                kernel.newroute("default", gateway=GATEWAY)
+        except OSError as error:
+            raise _failed(container, error) from error
+
+    def _make_bridge(self) -> None:
+        """Make docker0, with the address that is the containers' gateway (dockerd does it when it starts)."""
+        kernel = self._kernel
+        self._engine.monitor.operation(
+            f"make the bridge {BRIDGE}",
+            "The first container needs it. A bridge is a switch: it passes a frame on to the port behind which its "
+            "receiver was last heard. With an address it is also a link of the host's own.",
+            ref="docker network driver bridge",
+        )
+        with suppress(FileExistsError):
+            kernel.newlink(BRIDGE, "bridge", address=Endpoint(number=1, veth="").mac)
+        with suppress(FileExistsError):
+            kernel.newaddr(BRIDGE, f"{GATEWAY}/{PREFIX}", broadcast=BROADCAST)
+        kernel.setlink(BRIDGE, up=True)
+        fd = kernel.open(_FORWARD, O_WRONLY | O_CLOEXEC)
+        kernel.write(fd, b"1\n")
+        kernel.close(fd)
+        self._has_bridge = True
+
+    @contextmanager
+    def _inside(self, container: "Container", endpoint: Endpoint | None = None) -> Iterator[None]:
+        """Be in a container's network namespace for a while (setns(2)), having laid the cable there, if any."""
+        kernel = self._kernel
+        own = kernel.open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)
+        theirs = kernel.open(f"/proc/{container.pid}/ns/net", O_RDONLY | O_CLOEXEC)
+        try:
+            if endpoint:
+                kernel.newlink(endpoint.veth, "veth", peer="eth0", netns=theirs)
+                kernel.setlink(endpoint.veth, master=BRIDGE, up=True)
+            kernel.setns(theirs, CLONE_NEWNET)
+            try:
+                yield
+            finally:
+                kernel.setns(own, CLONE_NEWNET)
+        finally:
+            kernel.close(theirs)
+            kernel.close(own)
+
+    def _endpoint(self, container: "Container") -> Endpoint:
+        """Return the lowest address that nobody has."""
+        taken = {endpoint.number for endpoint in self._endpoints.values()}
+        number = next((number for number in range(_FIRST, _LAST + 1) if number not in taken), None)
+        if number is None:
+            raise ServerError(
+                f"failed to create endpoint {container.name} on network bridge: "
+                "no available IPv4 addresses on this network's address pools: bridge"
+            )
+        return Endpoint(number=number, veth=f"veth{container.id[:7]}")
+
+    def _told(self, container: "Container", what: str, why: str) -> None:
+        self._engine.monitor.operation(f"give {container.name} {what}", why, ref="docker run --network")
+
+    # what is told of it
+
+    def settings(self, container: "Container") -> dict[str, Any]:
+        """Return ``NetworkSettings`` as docker inspect has it, of a container and of the network that it is on."""
+        endpoint = self._endpoints.get(container.id)
+        values = _told_of(endpoint)
+        mode = mode_of(container)
+        networks = {} if other(mode) else {mode: _told_of(endpoint)}
+        return {**values, "Networks": networks}
+
+
+def mode_of(container: "Container") -> str:
+    """Return which network a container is on: ``bridge`` unless another was asked for."""
+    mode = container.host_config.network_mode
+    return "bridge" if mode in ("", "default") else mode
+
+
+def _told_of(endpoint: Endpoint | None) -> Mapping[str, Any]:
+    return {
+        "Gateway": GATEWAY if endpoint else "",
+        "IPAddress": endpoint.address if endpoint else "",
+        "IPPrefixLen": PREFIX if endpoint else 0,
+        "MacAddress": endpoint.mac if endpoint else "",
+    }
+
+
+def _failed(container: "Container", error: OSError) -> ServerError:
+    """Return what is said when the kernel refuses; what its error notes is the hint."""
+    reason = strerror(error.errno).lower() if error.errno else str(error)
+    return ServerError(
+        f"failed to create endpoint {container.name} on network bridge: {reason}",
+        hint=" ".join(getattr(error, "__notes__", ())) if error.errno == errno.EPROTONOSUPPORT else "",
+        errno=errno_name(error.errno),
+    )
