@@ -1,8 +1,8 @@
 """Local: what of a call two kernels cannot agree on, so that it is shown and not compared.
 
 Pids, what root may do there, addresses in memory, times of now, how long an answer took, the port that a kernel chose,
-what /proc and the counters of control groups say, and in how many pieces the data of a pipe or a connection comes. What a call reads from decides, not what
-its text looks like.
+what /proc and the counters of control groups say, and in how many pieces the data of a pipe or a connection comes.
+What a call reads from decides, not what its text looks like.
 """
 
 import re

@@ -38,7 +38,8 @@ def test_all_are_engine_errors() -> None:
 
 
 def test_only_archives_fail_in_the_stream() -> None:
-    assert [name for name in errors.__all__ if getattr(errors, name).in_stream] == ["InvalidArchive"]
+    """And what the client refuses itself is no daemon's answer at all."""
+    assert [name for name in errors.__all__ if getattr(errors, name).in_stream] == ["ClientError", "InvalidArchive"]
 
 
 SAID = [
