@@ -11,7 +11,7 @@ made in the container's namespace at once, not moved there.
 
 import errno
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -143,20 +143,20 @@ class Network:
     def _inside(self, container: "Container", endpoint: Endpoint | None = None) -> Iterator[None]:
         """Be in a container's network namespace for a while (setns(2)), having laid the cable there, if any."""
         kernel = self._kernel
-        own = kernel.open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)
-        theirs = kernel.open(f"/proc/{container.pid}/ns/net", O_RDONLY | O_CLOEXEC)
-        try:
+        with ExitStack() as stack:
+            own, theirs = (self._held(stack, path) for path in ("self", container.pid))
             if endpoint:
                 kernel.newlink(endpoint.veth, "veth", peer="eth0", netns=theirs)
                 kernel.setlink(endpoint.veth, master=BRIDGE, up=True)
             kernel.setns(theirs, CLONE_NEWNET)
-            try:
-                yield
-            finally:
-                kernel.setns(own, CLONE_NEWNET)
-        finally:
-            kernel.close(theirs)
-            kernel.close(own)
+            stack.callback(kernel.setns, own, CLONE_NEWNET)
+            yield
+
+    def _held(self, stack: ExitStack, task: int | str) -> int:
+        """Hold a task's network namespace open by a descriptor."""
+        fd = self._kernel.open(f"/proc/{task}/ns/net", O_RDONLY | O_CLOEXEC)
+        stack.callback(self._kernel.close, fd)
+        return fd
 
     def _endpoint(self, container: "Container") -> Endpoint:
         """Return the lowest address that nobody has."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail, strerror
 from minidocker.sim.cgroup import membership
 from minidocker.sim.descriptors import Descriptors
+from minidocker.sim.memory import AddressSpace
 from minidocker.sim.namespaces import check_flags, credentials_for, new_namespaces
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
@@ -61,7 +62,7 @@ def sys_clone(
         files=files,
         ns=namespaces,
         signals=task.signals.copy(),
-        memory=task.memory.copy(),
+        memory=_memory(task),
         coroutine=main(SYSTEM, *args),
         argv=list(task.argv),
         environ=dict(task.environ),
@@ -75,6 +76,17 @@ def sys_clone(
     task.children.append(child)
     kernel.scheduler.ready(child)
     return task.ns.pid.number(child)
+
+
+def _memory(task: Task) -> AddressSpace:
+    """Return the child's memory.
+
+    Rootless, the host's side lets itself look into its children, as the real helper does: it is no root where its
+    memory began, and could not reach their /proc/PID/ns otherwise.
+    """
+    memory = task.memory.copy()
+    memory.dumpable |= task is task.kernel.host and task.kernel.profile.rootless
+    return memory
 
 
 def _namespaces(task: Task, flags: int, creds: "Credentials", group: "Cgroup | None") -> "tuple[Namespaces, FsContext]":
