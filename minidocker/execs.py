@@ -5,10 +5,11 @@ asks for the container's PID namespace, clones, and goes back to its own; the ne
 rest.
 """
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from minidocker import namespaces, runtime, start
 from minidocker.container import PAUSED, RUNNING, Container
@@ -21,6 +22,15 @@ from minidocker.refusal import Refused
 
 if TYPE_CHECKING:
     from minidocker.engine import Engine
+
+
+#: What calls say of a task that has just died, before its parent knows: its /proc shows no namespaces, nobody has its
+#: pid, and nobody more is born in the PID namespace whose init it was (pid_namespaces(7)).
+_GONE: Final = (errno.ENOENT, errno.ESRCH, errno.ENOMEM)
+
+#: How often to ask whether it has ended, and how long to wait each time.
+_LOOKS: Final = 100
+_MOMENT_S: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +55,24 @@ class Exec(Process):
 
 def create(engine: "Engine", container: Container, argv: Sequence[str], options: ExecOptions) -> Exec:
     """Return what is to be run; Conflict if the container does not run or is paused, in Docker's words."""
+    engine.pump()
     if container.status == PAUSED:
         raise Conflict(f"Container {container.name} is paused, unpause the container before exec")
     if container.status != RUNNING:
-        raise Conflict(f"container {container.id} is not running")
+        raise not_running(container)
     return Exec(id=engine.new_id(), container=container, argv=tuple(argv), options=options)
 
 
+def not_running(container: Container) -> Conflict:
+    """Return what Docker says of a container that has ended."""
+    return Conflict(f"container {container.id} is not running")
+
+
 def run(engine: "Engine", process: Exec) -> None:
-    """Start it, and return once its program runs; ExecError, in runc's words, if it cannot."""
+    """Start it, and return once its program runs; ExecError, in runc's words, if it cannot.
+
+    Conflict if the container has ended meanwhile.
+    """
     container, options = process.container, process.options
     if options.workdir and not options.workdir.startswith("/"):
         raise ExecError("Cwd must be an absolute path")
@@ -66,10 +85,24 @@ def run(engine: "Engine", process: Exec) -> None:
             with engine.cgroups.held(container.id) as group, born_in(engine.kernel, ends.get("pid")):
                 gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, fds=fds, cgroup=group)
         start.release(engine, process, gate, lambda: engine.attach_exec(process))
+    except OSError as error:
+        if error.errno in _GONE and _has_ended(engine, container):
+            raise not_running(container) from error
+        raise
     except Refused as refused:
         if refused.exit_code == start.REQUEST:
             raise InvalidParameter(refused.reason, exit_code=126) from refused
         raise ExecError(f"unable to start container process: {refused.reason}") from refused
+
+
+def _has_ended(engine: "Engine", container: Container) -> bool:
+    """Has it? The kernel tells so a moment after its calls do."""
+    for _ in range(_LOOKS):
+        engine.pump()
+        if not container.is_running:
+            return True
+        engine.pump(_MOMENT_S)
+    return False
 
 
 def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]) -> runtime.Spec:

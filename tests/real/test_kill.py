@@ -15,6 +15,7 @@ from minidocker.linux import CLONE_NEWNS, CLONE_NEWPID
 from minidocker.real import RealKernel
 from tests.real import coroutines, leftovers
 from tests.real.conftest import need_kernel
+from tests.real.labs import Labs
 
 pytestmark = pytest.mark.needs("linux")
 
@@ -45,71 +46,40 @@ while True:
 """
 
 
-PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-_started: list[subprocess.Popen] = []
-
-
 @pytest.fixture(autouse=True)
-def before():
-    """A picture of the host, and the proof at the end that nothing was added."""
+def labs():
+    """The labs of a test, and the proof at its end that nothing was added to the host."""
     need_kernel()
-    taken = leftovers.picture()
-    yield taken
-    pids = [one.pid for one in _started]
-    while _started:
-        with _started.pop() as one:
-            one.kill()
-    if pids:
-        RealKernel().close_kernel()  # control groups stay when their owner is killed: the next start removes them
-    leftovers.nothing_more_than(taken)
-    assert not [group for pid in pids for group in leftovers.groups_of(pid)]
-
-
-def lab(*arguments: str, code: str = BUSY) -> subprocess.Popen:
-    """Start a lab in a process of its own. (If its helper is killed it says so, which nobody wants to see.)"""
-    command = [sys.executable, "-c", code, *arguments]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    started = subprocess.Popen(command, text=True, start_new_session=True, env=environment, **PIPES)
-    _started.append(started)
-    return started
-
-
-def kill_and_look(busy: subprocess.Popen, victim: int, mine: leftovers.Lab) -> float:
-    """kill -9; return how long it took, in seconds, until none of the lab's processes was left."""
-    began = time.monotonic()
-    os.kill(victim, signal.SIGKILL)
-    if victim == busy.pid:
-        busy.wait()
-    mine.is_gone()
-    took_s = time.monotonic() - began
-    busy.kill()
-    busy.wait()
-    return took_s
+    before = leftovers.picture()
+    started = Labs()
+    yield started
+    started.end()
+    leftovers.nothing_more_than(before)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch", range(10))
-def test_fifty_kills_at_random_moments(batch):
+@pytest.mark.parametrize("batch", range(3))
+def test_kills_at_random_moments(labs, batch):
     for seed in range(batch * 5, batch * 5 + 5):
         choose = random.Random(seed)
-        busy = lab(str(seed))
+        busy = labs.start("-c", BUSY, str(seed))
         helper = int(busy.stdout.readline())
         time.sleep(choose.random() * 0.15)
         mine = leftovers.Lab(helper)
         assert helper in mine.processes()
         who = choose.choice(["lab", "lab", "helper"])
-        print(f"seed {seed}: kill -9 of the {who}, {len(mine)} PID namespaces", end="")
-        took = kill_and_look(busy, busy.pid if who == "lab" else helper, mine)
+        print(f"seed {seed}: kill -9 of the {who}, {len(mine)} namespaces", end="")
+        took = labs.kill(busy, busy.pid if who == "lab" else helper, mine)
         print(f", gone after {took * 1000:.1f} ms")
 
 
 @pytest.mark.slow
-def test_kills_while_it_starts():
+def test_kills_while_it_starts(labs):
     """Before the helper is ready as well: there is no moment at which it would be left."""
     for seed in range(12):
         delay_s = random.Random(seed).random() * 0.25
         print(f"seed {seed}: kill -9 after {delay_s * 1000:.0f} ms")
-        busy = lab(str(seed))
+        busy = labs.start("-c", BUSY, str(seed))
         time.sleep(delay_s)
         family = leftovers.descendants(busy.pid)
         mine = leftovers.Lab(0, *family)
@@ -138,11 +108,11 @@ kernel.job(endless_job)
 
 
 @pytest.mark.slow
-def test_a_lab_that_is_killed_in_the_middle_of_a_job():
-    busy = lab(code=JOB)
+def test_a_lab_that_is_killed_in_the_middle_of_a_job(labs):
+    busy = labs.start("-c", JOB)
     helper = int(busy.stdout.readline())
     time.sleep(0.1)
-    kill_and_look(busy, busy.pid, leftovers.Lab(helper))
+    labs.kill(busy, busy.pid, leftovers.Lab(helper))
 
 
 FORKED = """
@@ -158,11 +128,11 @@ time.sleep(30)
 
 
 @pytest.mark.slow
-def test_a_lab_that_is_killed_though_a_forked_copy_of_it_lives():
-    busy = lab(code=FORKED)
+def test_a_lab_that_is_killed_though_a_forked_copy_of_it_lives(labs):
+    busy = labs.start("-c", FORKED)
     helper, copy = map(int, busy.stdout.readline().split())
     try:
-        kill_and_look(busy, busy.pid, leftovers.Lab(helper))
+        labs.kill(busy, busy.pid, leftovers.Lab(helper))
         os.kill(copy, 0)
     finally:
         os.kill(copy, signal.SIGKILL)
