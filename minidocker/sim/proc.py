@@ -51,7 +51,7 @@ class Proc(SuperBlock):
         for path, (mode, text) in OF_SYSTEM.items():
             *directories, name = path.split("/")
             inode = TextInode(self, mode, text)
-            if path.startswith("sys/"):
+            if path.startswith("sys/") and not path.startswith("sys/net/"):
                 inode.uid = inode.gid = 0  # the machine's root, who alone may write it (sysctl_perm)
             self._put(self._directory(directories), name, inode)
         for path in kernel.profile.pseudo:
@@ -305,7 +305,7 @@ class TextInode(ProcInode):
         if self.mode & 0o044 == 0:
             _require_access(task, subject)
         writes = flags & O_ACCMODE != O_RDONLY
-        if writes and not self.subject and task.creds.euid:
+        if writes and not self.subject and self.uid == 0 and task.creds.euid:
             fail(errno.EACCES)  # settings know no capability
         if writes and location[1].name == "setgroups" and not task.creds.capable(subject.creds.user, "CAP_SYS_ADMIN"):
             fail(errno.EACCES)

@@ -9,6 +9,8 @@ from minidocker.linux import SIG_IGN, strerror
 from minidocker.sim import id_map
 from minidocker.sim.cgroup.freezer import BY_V1
 from minidocker.sim.cgroup.namespace import cgroup, cgroups
+from minidocker.sim.net.ipv4 import TTL
+from minidocker.sim.net.ports import FIRST, LAST
 from minidocker.sim.path import Location, path_of
 
 if TYPE_CHECKING:
@@ -262,5 +264,8 @@ OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
     "sys/kernel/domainname": (0o644, domainname),
     "sys/kernel/ostype": (0o444, ostype),
     "sys/kernel/osrelease": (0o444, osrelease),
+    "sys/net/ipv4/ip_default_ttl": (0o444, lambda _: f"{TTL}\n"),
     "sys/net/ipv4/ip_forward": (0o644, ip_forward),
+    "sys/net/ipv4/ip_local_port_range": (0o444, lambda _: f"{FIRST}\t{LAST}\n"),
+    "sys/net/ipv4/ip_unprivileged_port_start": (0o644, lambda view: f"{view.reader.ns.net.unprivileged_port}\n"),
 }

@@ -39,6 +39,14 @@ def _ip_forward(task: "Task", file: "TextFile", data: bytes) -> None:
     task.ns.net.forwarding = int(text) != 0 if text.isdecimal() else fail(errno.EINVAL)
 
 
+def _unprivileged_port(task: "Task", file: "TextFile", data: bytes) -> None:
+    """Say from which port on anybody may bind in the writer's network."""
+    text = _line(data).strip()
+    if not text.isdecimal() or int(text) > 0xFFFF:
+        fail(errno.EINVAL)
+    task.ns.net.unprivileged_port = int(text)
+
+
 def _require_start(file: "TextFile") -> None:
     """Some files take one write, at their beginning."""
     if not file.at_start:
@@ -69,6 +77,7 @@ SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
     "domainname": _domainname,
     "comm": _comm,
     "ip_forward": _ip_forward,
+    "ip_unprivileged_port_start": _unprivileged_port,
     "uid_map": _uid_map,
     "gid_map": _gid_map,
     "setgroups": _setgroups,

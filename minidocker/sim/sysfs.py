@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Final, cast
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import SuperBlock
 from minidocker.sim.mount import register
+from minidocker.sim.net.sysfs_net import Links
 from minidocker.sim.proc import Directory, Proc
 
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
+    from minidocker.sim.net.namespace import NetNamespace
     from minidocker.sim.task import Task
-    from minidocker.sim.user_namespace import UserNamespace
 
 #: What every Linux has; the profile says what else.
 _TREE: Final = (
-    "block", "bus", "class/net", "dev", "devices/virtual", "fs/cgroup", "kernel", "module", "power",
+    "block", "bus", "class", "dev", "devices/virtual", "fs/cgroup", "kernel", "module", "power",
 )  # fmt: skip
 
 
@@ -35,23 +36,31 @@ class SysDirectory(Directory):
 class Sysfs(SuperBlock):
     """One sysfs. It belongs to the network namespace that its mounter was in: /sys/class/net shows that one's links."""
 
-    def __init__(self, kernel: "SimKernel", source: str, user: "UserNamespace") -> None:
+    def __init__(self, kernel: "SimKernel", source: str, net: "NetNamespace") -> None:
         """Make the directories."""
         super().__init__(kernel, "sysfs", source=source)
-        self.user, self.tells_of_system = user, True
+        self.user, self.tells_of_system = net.owner, True
         self.root = Dentry("", None, self._inode(), self)
         mine = [path.removeprefix("/sys/") for path in kernel.profile.pseudo if path.startswith("/sys/")]
         for path in (*_TREE, *mine):
             here = self.root
             for name in path.strip("/").split("/"):
-                here = here.children.get(name) or self._put(here, name)
+                here = here.children.get(name) or self._put(here, name, self._inode())
+        self._put(self._find("class"), "net", Links(self, net, to="../../devices/virtual/net"))
+        self._put(self._find("devices/virtual"), "net", Links(self, net))
 
     def _inode(self) -> SysDirectory:
         return SysDirectory(cast("Proc", self), 0o555)  # proc's directories ask nothing that is only proc's
 
-    def _put(self, parent: Dentry, name: str) -> Dentry:
+    def _find(self, path: str) -> Dentry:
+        here = self.root
+        for name in path.split("/"):
+            here = here.children[name]
+        return here
+
+    def _put(self, parent: Dentry, name: str, inode: Directory) -> Dentry:
         dentry = Dentry(name, parent, None, self)
-        dentry.instantiate(self._inode())
+        dentry.instantiate(inode)
         return dentry
 
 
@@ -59,7 +68,7 @@ def mount_sysfs(task: "Task", source: str, data: str, readonly: bool) -> SuperBl
     """Make a sysfs (mount(2)); it has no options: EINVAL."""
     if data:
         raise OSError(errno.EINVAL, f"Invalid argument: sysfs: unknown parameter {data!r}")
-    return Sysfs(task.kernel, source or "none", task.ns.net.owner)
+    return Sysfs(task.kernel, source or "none", task.ns.net)
 
 
 register("sysfs", mount_sysfs, lambda task: task.ns.net.owner)

@@ -7,11 +7,15 @@ from conformance.task_programs import error_of, read_file, say
 from minidocker.linux import (
     AF_INET,
     CLONE_NEWNET,
+    CLONE_NEWNS,
     IPPROTO_ICMP,
     IPPROTO_TCP,
     IPPROTO_UDP,
+    MS_PRIVATE,
+    MS_REC,
     O_CLOEXEC,
     O_RDONLY,
+    O_WRONLY,
     S_IFMT,
     SHUT_RD,
     SHUT_RDWR,
@@ -554,6 +558,39 @@ async def route_there(k, _):
     await k.newaddr("d0", "10.2.0.2/24")
     await k.newroute("default", gateway="10.2.0.1")
     await k.setns(here)
+
+
+async def files_of_sys(k, directory):
+    """Look at the links through a sysfs of this network."""
+    await k.unshare(CLONE_NEWNS)
+    await k.mount("", "/", "", MS_REC | MS_PRIVATE)
+    await k.newlink("lab0", "bridge", address="02:00:00:00:00:01")
+    await k.newlink("a0", "veth", peer="b0", address="02:00:00:00:00:0a")
+    await k.setlink("a0", master="lab0", up=True, mtu=1400)
+    await k.mount("sysfs", directory, "sysfs")
+    at = f"{directory}/class/net"
+    await say(k, sorted(await k.listdir(at)), await k.readlink(f"{at}/a0"), await k.readlink(f"{at}/a0/master"))
+    for name in ("address", "broadcast", "flags", "ifindex", "iflink", "mtu", "type", "carrier"):
+        texts = [await error_of(read_file(k, f"{at}/{link}/{name}")) for link in ("lo", "a0", "b0")]
+        await say(k, name, *[text.strip() for text in texts[: 2 if name == "address" else 3]])
+    await say(k, *[(await read_file(k, f"{at}/{link}/operstate")).strip() for link in ("lo", "lab0", "b0")])
+    await say(k, (await read_file(k, f"{at}/a0/statistics/rx_packets")).strip())
+    await k.dellink("a0")
+    await say(k, sorted(await k.listdir(at)))
+
+
+async def settings(k):
+    path = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+    await say(
+        k, (await read_file(k, path)).strip(), (await read_file(k, "/proc/sys/net/ipv4/ip_local_port_range")).split()
+    )
+    one, two = await stream(k), await stream(k)
+    for text in (b"80", b"x", b"70000"):
+        fd = await k.open(path, O_WRONLY)
+        await say(k, await error_of(k.write(fd, text)))
+        await k.close(fd)
+    await k.seteuid(1000)
+    await say(k, await error_of(k.bind(one, (HERE, 79))), await error_of(k.bind(two, (HERE, 80))))
 
 
 async def files_of_proc(k):

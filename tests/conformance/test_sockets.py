@@ -1,5 +1,7 @@
 """Sockets, and what travels between them: the same programs on both kernels. What they do: socket_programs.py."""
 
+import contextlib
+
 import pytest
 from conformance import socket_programs
 from conformance.outcome import run
@@ -189,6 +191,23 @@ def test_a_network_in_proc(kernel):
         "udp 127 00000000:0035|00000000:0000|07",
         "raw 114 00000000:0001|00000000:0000|07",
     ]
+
+
+def test_a_network_in_sys(kernel):
+    for path in ("/var/lib/docker", "/var/lib/docker/sys"):
+        with contextlib.suppress(FileExistsError):
+            kernel.mkdir(path)
+    assert alone(kernel, "files_of_sys", "/var/lib/docker/sys") == [
+        "['a0', 'b0', 'lab0', 'lo'] ../../devices/virtual/net/a0 ../lab0",
+        "address 00:00:00:00:00:00 02:00:00:00:00:0a",
+        "broadcast 00:00:00:00:00:00 ff:ff:ff:ff:ff:ff ff:ff:ff:ff:ff:ff",
+        "flags 0x9 0x1303 0x1002", "ifindex 1 4 3", "iflink 1 3 4", "mtu 65536 1400 1500", "type 772 1 1",
+        "carrier 1 0 EINVAL", "unknown down down", "0", "['lab0', 'lo']",
+    ]  # fmt: skip
+
+
+def test_settings_of_a_network(kernel):
+    assert alone(kernel, "settings") == ["1024 ['32768', '60999']", "2", "EINVAL", "EINVAL", "EACCES None"]
 
 
 def test_without_a_loopback(kernel):

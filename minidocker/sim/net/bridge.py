@@ -65,6 +65,7 @@ class Bridge(Link):
             self.mac = link.mac
         if not self.mtu_given:
             self.mtu = link.mtu if len(self.ports) == 1 else min(self.mtu, link.mtu)
+        self.signalled = True
         self.carrier = link.running or (self.carrier and len(self.ports) > 1)
 
     def port_changed(self) -> None:

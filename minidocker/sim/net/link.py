@@ -37,6 +37,8 @@ class Link:
         self.mtu = ETHERNET_MTU
         self.up = False
         self.qdisc = "noop"
+        self.signalled = False
+        """Did its signal ever come or go? Before that nobody can say in which state it is."""
         self.carrier = True
         """Is there a signal? A veth has one while its other end is up, a bridge while a port has one."""
         self.master: Bridge | None = None
@@ -60,6 +62,8 @@ class Link:
         """What /sys/class/net/NAME/operstate says (RFC 2863)."""
         if not self.up:
             return "down"
+        if not self.signalled:
+            return "unknown"
         return "up" if self.carrier else "lowerlayerdown" if self.peer_index else "down"
 
     def value(self) -> LinkValue:

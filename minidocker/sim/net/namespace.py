@@ -46,7 +46,7 @@ class NetNamespace(Namespace):
         self.neighbours = Neighbours(self)
         self.ip = Ip(self)
         self.forwarding = False
-        self.unprivileged_port = 1024
+        self.unprivileged_port: int = 1024
         self.loopback = Loopback(self)
 
     def now_ns(self) -> int:

@@ -23,6 +23,7 @@ class Veth(Link):
         """Become the other end of a link, and it of this one."""
         self.peer, peer.peer = peer, self
         self.carrier = peer.carrier = False
+        self.signalled = peer.signalled = True
 
     def send(self, frame: "Ethernet") -> None:
         """Let the frame come out at the other end."""
