@@ -154,6 +154,7 @@ class Connection:
     def _meet(self, segment: Tcp) -> None:
         """Learn from a SYN where the other end's numbering begins and how large its segments may be."""
         self.rcv = (segment.seq + 1) % _MODULUS
+        self._advertised = (self.rcv + self._first_window()) % _MODULUS
         self.window = segment.window
         self.mss = min(segment.mss or 536, self._largest())
 
@@ -164,10 +165,13 @@ class Connection:
         return min(link.mtu - IP_HEADER - TCP_HEADER, WINDOW - IP_HEADER - TCP_HEADER)
 
     def _send_syn(self, flags: int) -> None:
-        mss = self._largest()
-        self._advertised = (self.rcv + WINDOW // mss * mss) % _MODULUS
         self._arm()
-        self._segment(flags, seq=self.iss, mss=mss, window=WINDOW // mss * mss)
+        self._segment(flags, seq=self.iss, mss=self._largest(), window=self._first_window())
+
+    def _first_window(self) -> int:
+        """Return what a SYN says of the window: as many whole segments as 16 bits can tell."""
+        mss = self._largest()
+        return WINDOW // mss * mss
 
     # sending
 

@@ -1,13 +1,16 @@
 """What the listener is told of frames: which call set them off, and by which links they go."""
 
 import pytest
-from sim.net.wires import Wires
+from sim.net.wires import Wires, encoding
 
 from minidocker.linux import AF_INET, SOCK_STREAM
+from minidocker.sim.net.softirq import Softirq
 
 
 @pytest.fixture
-def wires():
+def wires(monkeypatch):
+    """A network, each of whose frames can be written as bytes."""
+    monkeypatch.setattr(Softirq, "raise_for", encoding(Softirq.raise_for))
     wires = Wires()
     yield wires
     wires.kernel.close_kernel()

@@ -1,15 +1,18 @@
 """What the network does by the clock: ARP asks again, segments are sent again, and what is known grows old."""
 
 import pytest
-from sim.net.wires import Wires
+from sim.net.wires import Wires, encoding
 
 from minidocker.linux import O_RDONLY, errno_name
+from minidocker.sim.net.softirq import Softirq
 
 SECOND_NS = 1_000_000_000
 
 
 @pytest.fixture
-def wires():
+def wires(monkeypatch):
+    """A network, each of whose frames can be written as bytes."""
+    monkeypatch.setattr(Softirq, "raise_for", encoding(Softirq.raise_for))
     wires = Wires()
     yield wires
     wires.kernel.close_kernel()

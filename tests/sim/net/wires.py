@@ -12,6 +12,16 @@ async def pauses(k):
     return 0
 
 
+def encoding(raise_for):
+    """Have each frame on its way tried: it has as many bytes as it says."""
+
+    def checked(self, source, link, frame):
+        assert len(frame.encode()) == frame.size
+        raise_for(self, source, link, frame)
+
+    return checked
+
+
 class Wires:
     """A kernel, a bridge lab0 on its host's side (172.17.0.1), and hosts that hang on it: 172.17.0.2 and so on."""
 
