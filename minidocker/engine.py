@@ -293,7 +293,8 @@ class Engine:
         self.monitor.stack(container.name, container.layer_ids, container.merged, {})
         lower, work = ":".join(container.lowers), f"{container.directory}/work"
         options = f"lowerdir={lower},upperdir={container.upper},workdir={work}{self._overlay_options}"
-        self.kernel.mount("overlay", container.merged, "overlay", 0, options)
+        flags = 0 if container.host_config.privileged else linux.MS_NODEV
+        self.kernel.mount("overlay", container.merged, "overlay", flags, options)
 
     def _launch(self, container: Container) -> None:
         """Clone the container's init into its namespaces, and let it go on once all is arranged for it."""

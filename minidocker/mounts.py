@@ -74,7 +74,7 @@ def _shm(config: "HostConfig", shm: str) -> Iterator[Mount]:
 
 
 _TMPFS_FLAGS: Final = {"ro": MS_RDONLY, "nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
-_TMPFS_UNSET: Final = {"rw": MS_RDONLY, "suid": MS_NOSUID, "dev": MS_NODEV, "exec": MS_NOEXEC}
+_TMPFS_UNSET: Final = {"rw": MS_RDONLY, "suid": MS_NOSUID, "exec": MS_NOEXEC}
 _TMPFS_VALUES: Final = ("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol")
 
 
@@ -91,6 +91,8 @@ def _tmpfs(word: str) -> Mount:
             flags &= ~_TMPFS_UNSET[option]
         elif option.partition("=")[0] in _TMPFS_VALUES and "=" in option:
             data.append(option)
+        elif option == "dev":
+            raise InvalidParameter("minidocker does not have --tmpfs with dev; it does not pretend to")
         else:
             raise InvalidParameter(f'invalid tmpfs option "{option}"')
     return Mount(source="tmpfs", target=target, fstype="tmpfs", flags=flags, data=",".join(data))

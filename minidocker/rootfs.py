@@ -19,6 +19,7 @@ from minidocker.linux import (
     MS_RDONLY,
     MS_REC,
     MS_REMOUNT,
+    MS_STRICTATIME,
     S_IFCHR,
     S_IFDIR,
     S_IFMT,
@@ -36,7 +37,7 @@ LINKS: Final = (
 _SAFE: Final = MS_NOSUID | MS_NODEV | MS_NOEXEC
 
 
-async def prepare_root(k: System, root: str, mounts: Sequence[Sequence[Any]]) -> None:
+async def prepare_root(k: System, root: str, mounts: Sequence[Sequence[Any]], *, any_device: bool = False) -> None:
     """Make the mounts private, and give the merged tree its file systems and its /dev."""
     await k.mount("", "/", "", MS_REC | MS_PRIVATE)
     await k.mount(root, root, "", MS_BIND | MS_REC)
@@ -48,6 +49,8 @@ async def prepare_root(k: System, root: str, mounts: Sequence[Sequence[Any]]) ->
     await k.umask(mask)
     for name, said in LINKS:
         await k.symlink(said, f"{root}/dev/{name}")
+    if not any_device:
+        await confine_devices(k, f"{root}/dev")
 
 
 async def mount_within(k: System, root: str, source: str, target: str, fstype: str, flags: int, data: str) -> None:
@@ -90,6 +93,17 @@ async def make_device(k: System, path: str, major: int, minor: int) -> None:
     except PermissionError:
         await k.close(await k.open(path, linux.O_WRONLY | linux.O_CREAT, 0o666))
         await k.mount(f"/dev/{posixpath.basename(path)}", path, "", MS_BIND)
+
+
+async def confine_devices(k: System, dev: str) -> None:
+    """Let only the nodes work that are here now: root in a container may make others (CAP_MKNOD), a disk's too.
+
+    Each becomes a mount of its own, and /dev ``nodev``, as the root already is: a node that is made later cannot be
+    opened (EACCES). Docker has the devices cgroup do this, which version 2 has only as a program of eBPF.
+    """
+    for name, _, _ in DEVICES:
+        await k.mount(f"{dev}/{name}", f"{dev}/{name}", "", MS_BIND)
+    await k.mount("", dev, "", MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_STRICTATIME)
 
 
 async def enter_root(k: System, root: str) -> None:

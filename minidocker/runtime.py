@@ -48,6 +48,7 @@ class Spec:
     masked: Sequence[str] = ()
     protected: Sequence[str] = ()
     read_only: bool = False
+    any_device: bool = False
     capabilities: int = linux.ALL_CAPABILITIES
     no_new_privileges: bool = False
     seccomp: Mapping[str, Any] | None = None
@@ -80,7 +81,7 @@ async def _init(k: System, spec: Mapping[str, Any]) -> int:
     await join(k, spec["join"])
     if spec["unshare"]:
         await k.unshare(spec["unshare"])
-    await rootfs.prepare_root(k, spec["root"], spec["mounts"])
+    await rootfs.prepare_root(k, spec["root"], spec["mounts"], any_device=spec["any_device"])
     await rootfs.enter_root(k, spec["root"])
     if spec["read_only"]:
         await rootfs.make_read_only(k)

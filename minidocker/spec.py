@@ -35,6 +35,7 @@ def of(
         masked=mounts.MASKED if container.covered else (),
         protected=mounts.READ_ONLY if container.covered else (),
         read_only=config.read_only,
+        any_device=config.privileged,
         capabilities=container.capabilities,
         no_new_privileges=container.no_new_privileges,
         seccomp=container.seccomp,

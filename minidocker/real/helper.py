@@ -95,6 +95,8 @@ def set_up(settings: dict[str, Any]) -> None:
         syscalls.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     netns.ipv4_only()
     netns.loopback_up()
+    with open("/proc/self/comm", "w", encoding="ascii") as name:
+        name.write("minidocker")  # else it would be the number of the descriptor that it runs from
     os.chdir("/")
     os.umask(0o022)
     # Nobody else may look into this process's memory, or reach the host through /proc/1/fd or its binary.

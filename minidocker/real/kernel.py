@@ -7,7 +7,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 import minidocker
 from minidocker.kernel import Event, Kernel, Listener, SyscallEvent
 from minidocker.linux import SIGKILL
-from minidocker.real import cgroups, wire
+from minidocker.real import cgroups, sealed, wire
 from minidocker.real.wire import LOOKING_FAILED
 
 #: What the helper's interpreter is told to run: no site, no environment variables, nothing but what it needs.
@@ -58,7 +58,7 @@ class RealKernel(Kernel):
         self._held = _Held(owner=os.getpid(), fds=[ours_alive])
         self._end = weakref.finalize(self, _end, self._sock, self._held)
         try:
-            self._start({"size_bytes": size_bytes, "programs": programs}, theirs.fileno(), theirs_alive, lab)
+            self._start({"size_bytes": size_bytes, "programs": programs}, theirs, theirs_alive, lab)
         except BaseException:
             self._end()
             raise
@@ -67,10 +67,9 @@ class RealKernel(Kernel):
             os.close(theirs_alive)
             os.close(lab)
 
-    def _start(self, settings: dict[str, Any], *fds: int) -> None:
-        root = str(Path(minidocker.__file__).parent.parent)
-        command = [sys.executable or "python3", "-I", "-S", "-X", "utf8", "-c", _START, root, *map(str, fds)]
-        starter = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=fds, start_new_session=True)
+    def _start(self, settings: dict[str, Any], theirs: socket.socket, *fds: int) -> None:
+        starter = _begin(theirs.fileno(), *fds)
+        theirs.close()  # its end is seen here only if nobody else holds it
         try:
             path = [str(Path(entry).absolute()) for entry in sys.path]
             settings |= {"path": path, "rootless": self.rootless, "uid": os.geteuid(), "gid": os.getegid()}
@@ -228,6 +227,29 @@ class RealKernel(Kernel):
             listener(_event(*step))
         except Exception as error:  # noqa: BLE001  a listener cannot break a call
             self.listener_error = error
+
+
+def _begin(*fds: int) -> "subprocess.Popen[bytes]":
+    """Start the helper's interpreter, from a sealed copy if the host allows that."""
+    root = str(Path(minidocker.__file__).parent.parent)
+    python = sys.executable or "python3"
+    command = [python, "-I", "-S", "-X", "utf8", "-c", _START, root, *map(str, fds)]
+    with ExitStack() as stack:
+        copy: str = python
+        more: dict[str, str] = {}
+        passed = fds
+        with suppress(OSError):
+            fd, more = sealed.interpreter(python)
+            stack.callback(os.close, fd)
+            copy, passed = f"/proc/self/fd/{fd}", (*fds, fd)
+        return subprocess.Popen(
+            command,
+            executable=copy,
+            stdin=subprocess.DEVNULL,
+            pass_fds=passed,
+            start_new_session=True,
+            env={**os.environ, **more},
+        )
 
 
 def _event(
