@@ -36,6 +36,9 @@ _FROZEN: Final = {
     ("freezer.state", "FROZEN"): True, ("freezer.state", "THAWED"): False,
 }  # fmt: skip
 
+#: In which of several hierarchies something happens.
+_ABOUT: Final = {"oom_kill": "memory", "throttle": "cpu", "freeze": "freezer", "thaw": "freezer"}
+
 _NUMBER: Final = re.compile(r"-?\d+")
 
 
@@ -139,6 +142,14 @@ class Cgroups:
         """Note how much a group uses."""
         for name, number in usage.items():
             draft.put(("cgroups", group, "usage", name), number)
+
+    def key(self, draft: Draft, what: str, path: str) -> str:
+        """Return the key of a group that a kernel names from the top of its hierarchy: ``/docker/ID``."""
+        if f"{path}/".startswith(ROOT + "/"):
+            return path
+        tops = [ROOT, *sorted({split(group)[1] for group in draft.get("cgroups") or {}})]
+        tops.sort(key=lambda top: not top.rpartition("/")[2].startswith(_ABOUT.get(what, "-")))
+        return next((top + path for top in tops if draft.get("cgroups", top + path)), ROOT + path)
 
     def killed(self, draft: Draft, group: str) -> None:
         """Note that the OOM killer killed one of a group's tasks."""

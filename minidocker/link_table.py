@@ -129,6 +129,20 @@ class Links:
                 row = {**_link(link.kind, None), "up": "UP" in link.flags}
                 draft.put(("links", space, link.name), row | ({"master": link.master} if link.master else {}))
 
+    def hop(self, draft: Draft, here: str, link: str, to: str) -> tuple[str, str]:
+        """Return between which namespaces a frame goes from link to link: a veth's two ends, or one namespace's links.
+
+        ``here`` is the namespace of who sent it: the one that is meant where several have links of these names.
+        """
+        tables: Mapping[str, Any] = draft.get("links") or {}
+        for space, links in tables.items():
+            peer = (links.get(link) or {}).get("peer")
+            if peer and peer[1] == to:
+                return space, peer[0]
+        within = [space for space, links in tables.items() if link in links and to in links]
+        found = here if here in within or not within else within[0]
+        return found, found
+
     def gone(self, draft: Draft, space: str) -> None:
         """Note that a network namespace is gone: its links with it, and the other ends of its veths."""
         for name in list(draft.get("links", space) or {}):

@@ -9,14 +9,11 @@ from minidocker import explain, linux, strace
 from minidocker.image_store import cut
 from minidocker.kernel import Inner, SyscallEvent
 from minidocker.state import Change, State, apply, empty_state, put
-from minidocker.task_table import HOST, Tasks
+from minidocker.task_table import HOST, USAGE, Tasks
 from minidocker.trace import DOCKER, ENGINE, INSIDE, SYSCALL, Step, Trace, chain_digest
 
 #: What the kernel did inside one call is a set: it is always told in this order, then by path.
 _ORDER: Final = {"copy_up": 0, "whiteout": 1, "opaque": 2}
-
-#: What tells no step of its own: how much a control group uses now.
-_USAGE: Final = "usage"
 
 #: An id of 64 digits is shown by its first twelve, as docker does.
 _ID: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
@@ -66,10 +63,13 @@ class Recorder:
             changes=changes,
         )
         for item in inner:
-            self._inside(event, item, [put for put in uppers if put[0][2] == item.path])
+            self._inside(
+                event, self._tasks.placed(event, item, self._state), [put for put in uppers if put[0][2] == item.path]
+            )
         for item in self._tasks.noticed():
             self._inside(event, item, [])
-        self._used([item for item in event.inner if item.name == _USAGE])
+        used = [item for item in event.inner if item.name == USAGE]
+        self._used([self._tasks.placed(event, item, self._state) for item in used])
 
     def command(self, text: str, why: str = "") -> None:
         """Begin a docker command: the step of depth 0."""
@@ -195,7 +195,7 @@ class Recorder:
 
 def _in_order(inner: Sequence[Inner]) -> list[Inner]:
     """Return what tells a step: what was done to files in the order of :data:`_ORDER`, the rest as it came."""
-    told = [item for item in inner if item.name != _USAGE]
+    told = [item for item in inner if item.name != USAGE]
     files = [item for item in told if item.name in _ORDER]
     files.sort(key=lambda item: (_ORDER[item.name], item.path))
     return files + [item for item in told if item.name not in _ORDER]

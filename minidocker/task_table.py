@@ -8,6 +8,7 @@ tables on both.
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from minidocker import linux, local
@@ -18,6 +19,10 @@ from minidocker.mount_table import Mounts
 from minidocker.namespace_table import Namespaces, kinds_of
 from minidocker.sources import CGROUP, NAMESPACE, PIPE, PROC, SOCKET, TASK, Source, Sources, in_proc
 from minidocker.state import Change, Draft, State
+from minidocker.trace import ASIDE
+
+#: Something inside the kernel that tells no step of its own: how much a control group uses now.
+USAGE: Final = "usage"
 
 #: The host's side.
 HOST: Final = "0"
@@ -98,6 +103,16 @@ class Tasks:
         if inner.name == "oom_kill" and not inner.observed:
             self.cgroups.killed(draft, inner.path)
         return draft.changes
+
+    def placed(self, event: SyscallEvent, inner: Inner, state: State) -> Inner:
+        """Return something inside the kernel with its place as the state's tables name it."""
+        draft = Draft(state)
+        if inner.name in ASIDE or inner.name == USAGE:
+            return replace(inner, path=self.cgroups.key(draft, inner.name, inner.path))
+        if inner.name == "frame":
+            ends = self.links.hop(draft, self._net(event), inner.data.get("link", inner.path), inner.data.get("to", ""))
+            return replace(inner, data={**inner.data, "netns": ends[0], "to_netns": ends[1]})
+        return inner
 
     def noticed(self) -> list[Inner]:
         """Return, once, what a call's result told of what the kernel had done meanwhile."""

@@ -20,6 +20,9 @@ KEYFRAME_EVERY: Final = 32
 
 DOCKER, ENGINE, SYSCALL, INSIDE = range(4)
 
+#: What happens inside the kernel to a control group: the real one tells nobody, or tells it later when it is asked.
+ASIDE: Final = frozenset({"oom_kill", "throttle", "freeze", "thaw"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -51,8 +54,8 @@ class Step:
 
     @property
     def comparable(self) -> bool:
-        """Do both kernels tell this step, at the same place? A victim of the OOM killer one of them tells later."""
-        return not self.simulated and self.call != "oom_kill"
+        """Do both kernels tell this step, at the same place? What happens to a control group only one sees happen."""
+        return not self.simulated and self.call not in ASIDE
 
     def same_as(self) -> tuple[Any, ...]:
         """Return what must be equal on both kernels: all but what is local, observed, or words of explanation."""

@@ -289,7 +289,7 @@ def test_a_frame_is_shown_and_not_compared():
     other.call("sendto", 3, b"x", ("172.17.0.1", 9), result=1)
     left, right = one.trace(), other.trace()
     assert left.steps[-1].simulated
-    assert left.steps[-1].data == frame
+    assert left.steps[-1].data == {**frame, "netns": "net:1", "to_netns": "net:1"}
     assert compare(left, right) is None
     assert type(left).from_json(left.to_json()).steps[-1] == left.steps[-1]
 
@@ -327,6 +327,11 @@ def test_a_veth_pair_across_two_namespaces_and_a_bridge():
     assert state["routes"]["net:2"] == {
         "172.17.0.0/16": {"link": "eth0"}, "default": {"link": "eth0", "gateway": "172.17.0.1"},
     }  # fmt: skip
+    frame = Inner(name="frame", path="eth0", simulated=True, data={"link": "eth0", "to": "veth1", "netns": 4026532500})
+    story.call("sendto", 3, b"x", result=1, inner=(frame,))
+    data = story.trace().steps[-1].data
+    assert (data["netns"], data["to_netns"]) == ("net:2", "net:1")
+    story.recorder.command("docker again")
     story.call("exit", 0, task="0.1")
     story.call("wait4", 7, 0, result=(7, 0))
     story.call("close", 5)
