@@ -108,7 +108,9 @@ class Tasks:
         """Return something inside the kernel with its place as the state's tables name it."""
         draft = Draft(state)
         if inner.name in ASIDE or inner.name == USAGE:
-            return replace(inner, path=self.cgroups.key(draft, inner.name, inner.path))
+            group = self.cgroups.key(draft, inner.name, inner.path)
+            more = {"path": group} if inner.name in ASIDE else {}
+            return replace(inner, path=group, data={**inner.data, **more})
         if inner.name == "frame":
             ends = self.links.hop(draft, self._net(event), inner.data.get("link", inner.path), inner.data.get("to", ""))
             return replace(inner, data={**inner.data, "netns": ends[0], "to_netns": ends[1]})
@@ -382,7 +384,7 @@ class Tasks:
             kills = self.cgroups.read(draft, source.what, event.result)
             if kills:
                 group = source.what.rpartition("/")[0]
-                data = {"kills": kills, "limit": self.cgroups.memory_limit(draft, group)}
+                data = {"path": group, "kills": kills, "limit": self.cgroups.memory_limit(draft, group)}
                 self._noticed.append(Inner(name="oom_kill", path=group, observed=True, data=data))
 
     # networks

@@ -4,10 +4,12 @@ import json
 
 import pytest
 import rights
+from lab.isolation_trace import WEB, isolation_trace
 from lab.sample_trace import big_trace, cow_trace
 
 from minidocker.lab.stepper import to_html
 from minidocker.lab.stepper.layout import picture
+from minidocker.lab.stepper.views import VIEWS, drawing_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 
@@ -200,7 +202,7 @@ def test_the_other_views(show):
     page.locator(".mds-jump").fill("8")
     page.locator(".mds-jump").press("Enter")
     for name, said in {
-        "Tasks": "mnt:2",
+        "Tasks": "0.1",
         "Mounts": "overlay",
         "Containers": "cow-tour:1",
         "Output": "exit code 1",
@@ -356,3 +358,128 @@ def test_while_locked_only_the_gate_shows_and_an_answer_opens_it(chromium, tmp_p
     assert page.locator(".mds-total").text_content() == " / 20"
     assert page.locator(".mds-gate").count() == 0
     page.close()
+
+
+RUN = isolation_trace()
+
+
+def jump(page, number):
+    page.locator(".mds-jump").fill(str(number))
+    page.locator(".mds-jump").press("Enter")
+
+
+def place(text):
+    """Return the number, as a reader counts, of the first step that says this."""
+    return next(step.index + 1 for step in RUN.steps if text in step.text)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_draws_what_its_drawing_says_forwards_and_backwards(show, view):
+    page = show(RUN, view=view, index=85)
+    assert page.locator(f"[data-view={view}]").get_attribute("aria-current") == "true"
+    read = """() => [...document.querySelectorAll(".d-drawing > text")]
+      .map((node) => node.firstChild ? node.firstChild.nodeValue : "")"""
+    for _ in range(12):
+        page.locator("[aria-label='Next step']").click()
+    for index in (97, 96, 95, 94):
+        told = [item["text"] for item in drawing_of(RUN, view, index)["items"] if item["shape"] == "text"]
+        assert page.evaluate(read) == told, index
+        page.locator("[aria-label='Previous step']").click()
+    assert page.locator(".d-drawing desc").text_content().strip()
+
+
+def test_only_views_with_something_to_show_have_a_tab(show):
+    tabs = show(RUN).locator("nav button").all_text_contents()
+    assert tabs == [
+        "Namespaces", "Mounts", "Control groups", "Network", "States", "Tasks", "Containers", "Output",
+    ]  # fmt: skip
+    assert show().locator("nav button").all_text_contents()[:2] == ["Layers", "Mounts"]
+
+
+def test_the_namespaces_of_a_nested_task(show):
+    page = show(RUN, view="namespaces")
+    jump(page, place("clone(len, SIGCHLD)"))
+    numbers = page.locator(".d-number.d-now")
+    assert numbers.count() == 3
+    assert page.locator(".d-number.d-own.d-now").count() == 1
+    assert page.locator(".d-lane.d-first").count() == 7
+
+
+def test_the_frame_travels_unless_motion_is_unwanted(show):
+    for calm, moves in ((True, 0), (False, 2)):
+        page = show(RUN, calm=calm, view="network")
+        jump(page, place("sendto("))
+        page.locator("[aria-label='Next step']").click()
+        assert page.evaluate("document.getAnimations().length") == moves
+        assert page.locator(".d-frame").count() == 1
+    assert "only the simulated kernel" in page.locator(".mds-refs").text_content()
+
+
+def test_control_groups_say_what_happened(show):
+    page = show(RUN, view="cgroups")
+    jump(page, place("web is paused"))
+    assert page.locator(".d-badge.d-frozen").count() == 1
+    jump(page, place("oom_kill("))
+    assert page.locator(".d-badge.d-oom").count() == 1
+    assert page.locator(".d-high").count() == 1
+
+
+def test_mounts_are_a_tree_for_each_namespace(show):
+    page = show(RUN, view="mounts")
+    jump(page, place("sethostname"))
+    text = page.locator(".mds-tables").text_content()
+    assert "mnt:2 · web 0.1" in text
+    assert "└ /proc/sys" in text
+    assert "read-only" in text
+    assert WEB not in text
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_narrow_page_tells_a_view_in_words(show, view):
+    page = show(RUN, width=360, view=view)
+    jump(page, place("web is paused"))
+    told = [line["text"] for line in drawing_of(RUN, view, place("web is paused") - 1)["lines"]]
+    shown = page.locator(".mds-said li").evaluate_all("(all) => all.map((one) => one.firstChild?.nodeValue ?? '')")
+    assert shown == told
+    assert page.locator(".d-drawing").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_words_of_a_drawing_can_be_read(show, view, dark):
+    page = show(RUN, view=view, dark=dark)
+    jump(page, place("frame veth4f1c → vethb281"))
+    worst = page.evaluate(
+        """() => {
+      const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      const parse = (text) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = text;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+      };
+      const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+        .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+      const boxes = [...document.querySelectorAll(".d-drawing rect:not(.d-frame)")];
+      const paper = parse(getComputedStyle(document.querySelector(".mds")).backgroundColor);
+      return [...document.querySelectorAll(".d-drawing > text")].filter((text) => text.textContent).map((text) => {
+        const place = text.getBBox();
+        let under = paper;
+        for (const box of boxes) {
+          const it = box.getBBox();
+          const y = place.y + place.height / 2;
+          if (place.x < it.x - 1 || place.x + 4 > it.x + it.width || y < it.y || y > it.y + it.height) continue;
+          const style = getComputedStyle(box);
+          if (style.fill === "none") continue;
+          const [fill, part] = [parse(style.fill), Number(style.fillOpacity)];
+          under = under.map((value, n) => n < 3 ? value * (1 - part) + fill[n] * part : 255);
+        }
+        const ink = light(parse(getComputedStyle(text).fill));
+        const [a, b] = [ink, light(under)];
+        return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text.textContent];
+      }).sort((a, b) => a[0] - b[0])[0];
+    }"""
+    )
+    assert worst[0] >= 4.5, worst

@@ -6,12 +6,14 @@ import subprocess
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lab.isolation_trace import isolation_trace
 from lab.sample_trace import KERNEL, big_trace, cow_trace
 from lab.stacks import PATHS, layers, stacks
 
 from minidocker.lab.stepper import source
 from minidocker.lab.stepper.layout import GEOMETRY, picture
 from minidocker.lab.stepper.shapes import ICONS, detail, outline
+from minidocker.lab.stepper.views import VIEWS, drawing_of, has_view
 from minidocker.provider import hidden_bytes, names_of, provider
 from minidocker.state import Change, empty_state
 from minidocker.trace import Step, Trace
@@ -40,6 +42,16 @@ const answers = {
     const changed = it.changedNames(trace, stack, index, last);
     return it.place(scene, state, changed, it.copiedUntil(scene, last), new it.HiddenBytes(scene.lowers));
   },
+  drawings: ({ trace, indexes, zoom }) => {
+    const replay = new it.Replay(trace);
+    return indexes.map((index) => {
+      const last = it.shownUntil(trace, index, zoom);
+      const [state, old] = [replay.go(last), replay.go(index < 0 ? last : index - 1)];
+      const steps = index < 0 ? [] : trace.steps.slice(index, last + 1);
+      return Object.values(it.DRAWN).map((view) => view.draw(trace, state, old, steps));
+    });
+  },
+  views: ({ trace }) => it.viewsOf(trace),
 };
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, question] = JSON.parse(line);
@@ -190,3 +202,29 @@ def test_a_long_walk_back_and_forth(js):
     trace = big_trace(400, 3, 40)
     indexes = [399, 0, 398, 200, 63, 64, 65, 127, 128, -1, 399]
     assert js("walk", trace=trace.to_json(), indexes=indexes) == plain([trace.at(index) for index in indexes])
+
+
+def compare_drawings(js, trace, indexes, zoom=3):
+    theirs = js("drawings", trace=trace.to_json(), indexes=indexes, zoom=zoom)
+    for index, drawn in zip(indexes, theirs, strict=True):
+        for view, drawing in zip(VIEWS, drawn, strict=True):
+            assert drawing == plain(drawing_of(trace, view, index, zoom=zoom)), (view, index)
+
+
+@pytest.mark.parametrize("zoom", range(4))
+def test_the_drawings_of_a_run_are_the_same_at_every_step(js, zoom):
+    trace = isolation_trace()
+    compare_drawings(js, trace, list(range(-1, len(trace), 1 if zoom == 3 else 9)), zoom)
+
+
+def test_the_drawings_of_a_trace_without_any_of_it_are_the_same(js):
+    compare_drawings(js, cow_trace(), [-1, 0, 5, 12, 19])
+
+
+def test_views_without_anything_to_show_have_no_tab(js):
+    trace = isolation_trace()
+    assert all(has_view(trace, view) for view in VIEWS)
+    assert js("views", trace=trace.to_json()) == [
+        "namespaces", "mounts", "cgroups", "network", "states", "tasks", "containers", "output",
+    ]  # fmt: skip
+    assert js("views", trace=cow_trace().to_json()) == ["layers", "mounts", "states", "tasks", "containers", "output"]

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from minidocker.lab.stepper.figure import to_figure
     from minidocker.lab.stepper.html import to_html
+    from minidocker.lab.stepper.meters import cgroup_figure
     from minidocker.lab.stepper.svg import to_svg
     from minidocker.lab.stepper.widget import Stepper
 
-__all__ = ["Stepper", "to_figure", "to_html", "to_svg"]
+__all__ = ["Stepper", "cgroup_figure", "to_figure", "to_html", "to_svg"]
 
-_HOMES: Final = {"Stepper": "widget", "to_figure": "figure", "to_html": "html", "to_svg": "svg"}
+_HOMES: Final = {
+    "Stepper": "widget", "cgroup_figure": "meters", "to_figure": "figure", "to_html": "html", "to_svg": "svg",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

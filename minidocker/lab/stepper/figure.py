@@ -24,12 +24,23 @@ _STYLES: Final = {"whiteout": (0, (4, 2)), "opaque": (0, (8, 3)), "group": (0, (
 
 
 def to_figure(
-    trace: Trace, index: int | None = None, *, zoom: int = INSIDE, theme: str = "light", **options: Any
+    trace: Trace,
+    index: int | None = None,
+    *,
+    view: str = "layers",
+    zoom: int = INSIDE,
+    theme: str = "light",
+    **options: Any,
 ) -> "Figure":
     """Return the picture of a trace at a step (the last mounted one, if none is named).
 
-    ImportError without matplotlib; ValueError if the trace mounts no layers.
+    ``view``: layers, or one of :data:`~minidocker.lab.stepper.views.VIEWS`. ImportError without matplotlib; ValueError
+    if the trace mounts no layers.
     """
+    if view != "layers":
+        from minidocker.lab.stepper.drawing_figure import drawing_figure  # noqa: PLC0415  only who asks pays
+
+        return drawing_figure(trace, view, index, zoom=zoom, theme=theme)
     from matplotlib.figure import Figure  # noqa: PLC0415 (half a second that only those pay who want a figure)
 
     at = last_mounted(trace) if index is None else index

@@ -31,10 +31,17 @@ stepper.render({ model, el: document.querySelector("main") });
 
 
 def to_html(
-    trace: Trace, *, index: int = -1, zoom: int = INSIDE, comparison: dict[str, Any] | None = None, title: str = ""
+    trace: Trace,
+    *,
+    index: int = -1,
+    zoom: int = INSIDE,
+    view: str = "",
+    comparison: dict[str, Any] | None = None,
+    title: str = "",
 ) -> str:
     """Return the page: one file, which can be mailed, opened from a disk, and read in ten years."""
-    values = {"trace": trace.to_json(), "index": index, "zoom": zoom, "locked": False, "comparison": comparison}
+    shown = {"index": index, "zoom": zoom, "view": view}
+    values = {"trace": trace.to_json(), **shown, "locked": False, "comparison": comparison}
     name = html.escape(title or f"{trace.command} · stepped")
     return f"""<!doctype html>
 <html lang="en">

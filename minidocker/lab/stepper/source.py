@@ -9,9 +9,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from minidocker.lab.stepper.drawing_style import css
+
 #: In the order in which they need each other; the last one has the default export.
 PARTS: Final = (
-    "words", "provider", "scene", "layout", "shapes", "replay", "dom", "picture", "calls", "tables", "names", "stepper",
+    "words", "provider", "scene", "layout", "shapes", "replay", "dom", "picture", "calls", "drawing", "namespaces",
+    "cgroups", "network", "states", "mounts", "tables", "views", "names", "header", "caption", "controls", "stepper",
 )  # fmt: skip
 
 _IMPORT: Final = re.compile(r"^import .*?;\n", re.MULTILINE)
@@ -27,5 +30,5 @@ def script() -> str:
 
 @cache
 def style() -> str:
-    """Return the style sheet."""
-    return (files(__package__) / "stepper.css").read_text("utf-8")
+    """Return the style sheet: what stands around, and the rules of drawings."""
+    return (files(__package__) / "stepper.css").read_text("utf-8") + css()

@@ -13,12 +13,12 @@ from minidocker.trace import INSIDE, Step, Trace
 LIGHT: Final[Mapping[str, str]] = {
     "bg": "#ffffff", "ink": "#1b2430", "dim": "#5c6774", "line": "#d9dee5", "panel": "#f5f7fa", "glass": "#e8f2fa",
     "now": "#fff4d6", "blue": "#0072b2", "sky": "#2f8fc9", "orange": "#b87a00", "amber": "#e69f00", "green": "#008661",
-    "red": "#b54400", "pink": "#a8507f",
+    "red": "#b54400", "pink": "#a8507f", "dark": "#1b1400",
 }  # fmt: skip
 DARK: Final[Mapping[str, str]] = {
     "bg": "#11161d", "ink": "#e6ebf1", "dim": "#9aa7b6", "line": "#2d3743", "panel": "#181f28", "glass": "#14293c",
     "now": "#3a3013", "blue": "#56b4e9", "sky": "#56b4e9", "orange": "#e69f00", "amber": "#e69f00", "green": "#2fc79c",
-    "red": "#ff8a4c", "pink": "#e3a2c5",
+    "red": "#ff8a4c", "pink": "#e3a2c5", "dark": "#1b1400",
 }  # fmt: skip
 
 #: Pixels around the picture, for the command above it, and for the words below it.
@@ -54,18 +54,31 @@ text{font:12px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var
 """
 
 
-def to_svg(trace: Trace, index: int | None = None, *, zoom: int = INSIDE, theme: str = "auto", **options: Any) -> str:
+def to_svg(
+    trace: Trace,
+    index: int | None = None,
+    *,
+    view: str = "layers",
+    zoom: int = INSIDE,
+    theme: str = "auto",
+    **options: Any,
+) -> str:
     """Return the picture of a trace at a step (the last mounted one, if none is named) as a document of its own.
 
-    ``theme``: light, dark, or auto (as the reader's machine has it). Options are those of the layout's scene.
+    ``view``: layers, or one of :data:`~minidocker.lab.stepper.views.VIEWS`. ``theme``: light, dark, or auto (as the
+    reader's machine has it). Options are those of the layout's scene.
     """
+    if view != "layers":
+        from minidocker.lab.stepper.drawing_svg import drawing_svg  # noqa: PLC0415  it draws with what is here
+
+        return drawing_svg(trace, view, index, zoom=zoom, theme=theme)
     at = last_mounted(trace) if index is None else index
     shown = picture(trace, at, zoom=zoom, **options)
     step = trace.steps[at] if at >= 0 else None
-    head = _text(EDGE, 25, "command", "$ " + cut(trace.command, 110))
+    head = text(EDGE, 25, "command", "$ " + cut(trace.command, 110))
     if shown is None:
-        return _document(
-            760, 90, theme, "No layers", [head, _text(EDGE, 60, "dim", "No layers are mounted in this trace.")]
+        return document(
+            760, 90, theme, "No layers", [head, text(EDGE, 60, "dim", "No layers are mounted in this trace.")]
         )
     left_out = len(shown["columns"]) - MOST_COLUMNS
     width = (
@@ -74,31 +87,43 @@ def to_svg(trace: Trace, index: int | None = None, *, zoom: int = INSIDE, theme:
     width = max(width + GEOMETRY["gap"], 700)
     body = [f'<g transform="translate({EDGE} {ABOVE + 6})">', *_picture(shown, width - 2 * EDGE), "</g>"]
     words = _words(shown, step, ABOVE + 6 + shown["height"], max(0, left_out), width)
-    title = f"{trace.command}: the layers after {_said(step)}"
-    return _document(width, ABOVE + shown["height"] + BELOW + 12, theme, title, [head, *body, *words])
+    title = f"{trace.command}: the layers after {said(step)}"
+    return document(width, ABOVE + shown["height"] + BELOW + 12, theme, title, [head, *body, *words])
 
 
-def _document(width: int, height: int, theme: str, title: str, parts: Iterable[str]) -> str:
+def document(
+    width: int,
+    height: int,
+    theme: str,
+    title: str,
+    parts: Iterable[str],
+    *,
+    style: str = "",
+    description: str = "",
+) -> str:
+    """Return an SVG document of its own, with these parts in it and its title and description for who cannot see."""
     light, dark = ("".join(f"--{name}:{value};" for name, value in colours.items()) for colours in (LIGHT, DARK))
     chosen = {"light": f"svg{{{light}}}", "dark": f"svg{{{dark}}}"}
+    described = f"<desc>{escape(drawable(description, keep=chr(10)))}</desc>" if description else ""
     colours = chosen.get(theme) or f"svg{{{light}}}@media (prefers-color-scheme:dark){{svg{{{dark}}}}}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         f' role="img">'
-        f"<title>{escape(_drawable(title))}</title><style>{colours}{_STYLE}</style>"
+        f"<title>{escape(drawable(title))}</title>{described}<style>{colours}{_STYLE}{style}</style>"
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<line x1="0" y1="0" x2="0" y2="6"/></pattern></defs>'
         f'<rect width="{width}" height="{height}" rx="12" fill="var(--bg)"/>{"".join(parts)}</svg>'
     )
 
 
-def _text(x: float, y: float, kind: str, text: str) -> str:
-    return f'<text x="{x}" y="{y}" class="{kind}">{escape(_drawable(text))}</text>'
+def text(x: float, y: float, kind: str, words: str) -> str:
+    """Return a text at a place."""
+    return f'<text x="{x}" y="{y}" class="{kind}">{escape(drawable(words))}</text>'
 
 
-def _drawable(text: str) -> str:
+def drawable(words: str, keep: str = "") -> str:
     """Return the text with what XML cannot hold (controls, bytes that are no UTF-8) replaced."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "".join(each if each.isprintable() or each in keep else "\N{REPLACEMENT CHARACTER}" for each in words)
 
 
 def _picture(shown: Mapping[str, Any], width: int) -> Iterable[str]:
@@ -119,9 +144,9 @@ def _picture(shown: Mapping[str, Any], width: int) -> Iterable[str]:
 
 def _row_text(row: Mapping[str, Any], *, compact: bool) -> Iterable[str]:
     first = 28 if row["kind"] == "merged" else 22 if compact else 23
-    yield _text(14, row["y"] + first, "title", row["title"])
+    yield text(14, row["y"] + first, "title", row["title"])
     if not compact or row["kind"] == "merged":
-        yield _text(14, row["y"] + first + 17, "dim", row["note"])
+        yield text(14, row["y"] + first + 17, "dim", row["note"])
 
 
 def _left(shown: Mapping[str, Any], column: int) -> int:
@@ -140,8 +165,8 @@ def _head(shown: Mapping[str, Any], head: Mapping[str, Any]) -> Iterable[str]:
     x, y = _left(shown, head["column"]), GEOMETRY["pad"]
     yield f'<g class="head {head["status"]}" transform="translate({x} {y})">'
     yield f'<rect class="box" width="{GEOMETRY["cell"]}" height="{GEOMETRY["head"] - 2 * y}" rx="8"/>'
-    yield _text(9, 13, "folder", head["folder"]) + _text(9, 29, "name", head["label"])
-    yield _text(9, 44, "status", status_text(head)) + "</g>"
+    yield text(9, 13, "folder", head["folder"]) + text(9, 29, "name", head["label"])
+    yield text(9, 44, "status", status_text(head)) + "</g>"
     for row in head["rows"]:
         yield f'<circle class="dot" cx="{x + GEOMETRY["cell"] // 2}" cy="{shown["rows"][row]["y"] + y}" r="4"/>'
 
@@ -165,8 +190,8 @@ def _cell(shown: Mapping[str, Any], cell: Mapping[str, Any]) -> Iterable[str]:
     yield f'<path class="detail" d="{detail(cell["shape"], w, h)}"/>'
     where = f"translate(9 {5 if compact else 6.5}) scale(.875)"
     yield f'<path class="icon" d="{ICONS[cell["shape"]]}" transform="{where}"/>'
-    yield _text(26, 16 if compact else 18, "word", cell["word"])
-    yield ("" if compact else _text(9, 34, "note", cell["note"])) + "</g></g>"
+    yield text(26, 16 if compact else 18, "word", cell["word"])
+    yield ("" if compact else text(9, 34, "note", cell["note"])) + "</g></g>"
 
 
 def _words(shown: Mapping[str, Any], step: Step | None, y: int, left_out: int, width: int) -> Iterable[str]:
@@ -176,12 +201,13 @@ def _words(shown: Mapping[str, Any], step: Step | None, y: int, left_out: int, w
     line += f"  ·  {told['hidden']} hidden but kept"
     more = f"  ·  {left_out} more columns" if left_out else ""
     letters = width // 8
-    yield _text(EDGE + 14, y + 14, "dim", line + more)
-    yield _text(EDGE + 14, y + 36, "command", cut(_said(step), letters))
-    yield _text(EDGE + 14, y + 56, "why", cut(step.why if step else "", letters))
+    yield text(EDGE + 14, y + 14, "dim", line + more)
+    yield text(EDGE + 14, y + 36, "command", cut(said(step), letters))
+    yield text(EDGE + 14, y + 56, "why", cut(step.why if step else "", letters))
 
 
-def _said(step: Step | None) -> str:
+def said(step: Step | None) -> str:
+    """Return a step's call and result."""
     if step is None:
         return "Before the first step"
     return f"{step.text} = {step.result}" if step.result else step.text

@@ -26,6 +26,9 @@ class Stepper(anywidget.AnyWidget):
     trace = traitlets.Dict(help="The trace's JSON (docs/trace.md); empty while locked.").tag(sync=True)
     index = traitlets.Int(-1, help="The current step; -1 is before the first.").tag(sync=True)
     zoom = traitlets.Int(INSIDE, min=0, max=INSIDE, help="How deep to look: 0 docker … 3 kernel.").tag(sync=True)
+    view = traitlets.Unicode("", help="The view shown, such as network; empty: the first that the trace has.").tag(
+        sync=True
+    )
     locked = traitlets.Bool(False, help="Whether an answer is still awaited.").tag(sync=True)
     comparison: Any = traitlets.Dict(
         default_value=None, allow_none=True, help='{"equal", "step", "says"} or None.'
@@ -37,6 +40,7 @@ class Stepper(anywidget.AnyWidget):
         *,
         index: int = -1,
         zoom: int = INSIDE,
+        view: str = "",
         locked: bool = False,
         comparison: dict[str, Any] | None = None,
     ) -> None:
@@ -44,7 +48,7 @@ class Stepper(anywidget.AnyWidget):
         self._kept = trace
         self._kept_comparison = comparison
         shown: dict[str, Any] = {} if locked else {"trace": trace.to_json(), "comparison": comparison}
-        super().__init__(index=index, zoom=zoom, locked=locked, **shown)
+        super().__init__(index=index, zoom=zoom, view=view, locked=locked, **shown)
 
     def unlock(self, trace: Trace | None = None, comparison: dict[str, Any] | None = None) -> None:
         """Reveal the trace: an answer has been given. A trace that has only been made since may be brought along."""

@@ -86,7 +86,7 @@ export class Calls {
     return node(
       "div",
       {
-        class: `mds-call depth${step.depth}${writes(step) ? " writes" : ""}`,
+        class: `mds-call depth${step.depth}${writes(step) ? " writes" : ""}${step.simulated ? " aside" : ""}`,
         style,
         role: "option",
         id: this.id + place,

@@ -1,39 +1,29 @@
-// Stepper: a trace, stepped forwards and backwards. One ES module for two hosts: anywidget in Jupyter, and a page of its
-// own with a model of four methods (get, set, save_changes, on). While `locked`, the model has no trace to show.
-import { Calls, fullText, putCall } from "./calls.js";
-import { attr, focusable, icon, node, put } from "./dom.js";
-import { changedNames, shownUntil, tellBytes } from "./layout.js";
-import { Names } from "./names.js";
-import { Picture } from "./picture.js";
+// Stepper: the whole of it, over a model with the values `trace`, `index`, `zoom`, `view`, `locked` and `comparison`.
+// In a notebook the model is anywidget's; in a page of its own it is a few lines (html.py). Nothing asks a kernel.
+import { attr, focusable, icon, node } from "./dom.js";
 import { HiddenBytes } from "./provider.js";
+import { makeScene, stackAt, copiedUntil } from "./scene.js";
+import { changedNames, shownUntil, tellBytes } from "./layout.js";
 import { Replay } from "./replay.js";
-import { copiedUntil, makeScene, stackAt } from "./scene.js";
-import { VIEWS } from "./tables.js";
+import { Picture } from "./picture.js";
+import { Names } from "./names.js";
+import { Calls } from "./calls.js";
+import { Caption } from "./caption.js";
+import { Controls } from "./controls.js";
+import { DrawingNode } from "./drawing.js";
+import { MARKS, gate, header } from "./header.js";
+import { VIEWS, viewsOf } from "./views.js";
 import { sizeText } from "./words.js";
 
-const NARROW = 560; // pixels: below, the picture becomes a list of names
+const NARROW = 560; // pixels: below, a picture becomes a list
+const TALL = 616; // pixels: what is taller scrolls
 const PLAY_MS = 1100;
-const ZOOMS = ["docker", "engine", "system calls", "kernel"];
-const BUTTONS = {
-  first: ["First step", "M4 3v10M13 3L6.5 8l6.5 5z"],
-  back: ["Previous step", "M11.5 3L5 8l6.5 5z"],
-  play: ["Play", "M5 2.5L13 8l-8 5.5z"],
-  next: ["Next step", "M4.5 3L11 8l-6.5 5z"],
-  last: ["Last step", "M12 3v10M3 3l6.5 5L3 13z"],
-};
-const PAUSE = "M5 3v10M11 3v10";
-const MARKS = {
-  ok: "M2.5 8.5l3.5 3.5 7.5-8",
-  bad: "M3.5 3.5l9 9M12.5 3.5l-9 9",
-  lock: "M4 7.5h8v6.5H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
-};
 
 class Stepper {
   constructor(model, host) {
     this.model = model;
     this.root = focusable("div", { class: "mds", tabindex: "0", role: "group", "aria-label": "Stepper" });
     host.replaceChildren(this.root);
-    this.view = "layers";
     this.query = "";
     this.opened = [];
     this.fold = true;
@@ -46,6 +36,7 @@ class Stepper {
       () => this.trace && this.model.get("index") !== this.index && this.go(this.placeOf(this.model.get("index"))),
     );
     model.on("change:zoom", () => this.trace && this.zoomed(Number(this.model.get("zoom"))));
+    model.on("change:view", () => this.trace && this.model.get("view") !== this.view && this.turnTo(this.wanted()));
     this.build();
   }
 
@@ -63,44 +54,39 @@ class Stepper {
     this.hidden = new Map();
     this.scenes = new Map();
     this.stacks = new Map();
+    this.drawings = new Map();
     this.calls = new Calls({ onPick: (place) => this.go(place) });
     this.picture = new Picture({ onOpen: (path) => this.open(path) });
     this.names = new Names({ onOpen: (path) => this.open(path) });
-    this.root.replaceChildren(this.header(), this.main(), this.controls());
+    this.caption = new Caption();
+    this.controls = new Controls({
+      onGo: (place) => this.go(place),
+      onMove: (by) => this.go(this.place + by),
+      onPlay: () => this.toggle(),
+      onZoom: (depth) => this.zoomed(depth),
+    });
+    const top = header(this.trace, this.model.get("comparison"), (index) => this.go(this.placeOf(index)));
+    this.root.replaceChildren(top, this.main(), this.controls.element);
+    this.view = this.wanted();
     this.zoomed(Number(this.model.get("zoom") ?? 3), this.model.get("index") ?? -1);
     this.resized();
     this.turnTo(this.view);
   }
 
-  header() {
-    const { command, kernel } = this.trace;
-    const badges = [node("span", { class: "mds-badge" }, kernelText(kernel))];
-    if (kernel.recorded) badges.push(node("span", { class: "mds-badge" }, "recorded"));
-    const comparison = this.model.get("comparison");
-    if (comparison) badges.push(this.comparisonBadge(comparison));
-    return node("header", {}, node("code", { title: command }, node("span", {}, "$ "), command), ...badges);
-  }
-
-  comparisonBadge({ equal, step, says }) {
-    if (equal) return node("span", { class: "mds-badge ok", title: says || "" }, "model = kernel", icon(MARKS.ok, 12));
-    if (step === null || step === undefined)
-      return node("span", { class: "mds-badge bad", title: says || "" }, "differs", icon(MARKS.bad, 12));
-    const act = () => this.go(this.placeOf(step));
-    return focusable(
-      "button",
-      { type: "button", class: "mds-badge bad", title: says || "", onclick: act },
-      `differs at step ${step + 1}`,
-      icon(MARKS.bad, 12),
-    );
+  // The view that is asked for, if this trace has it; else the one shown before, or the first.
+  wanted() {
+    const found = viewsOf(this.trace);
+    return [this.model.get("view"), this.view].find((view) => found.includes(view)) || found[0];
   }
 
   main() {
-    this.tabs = node(
-      "nav",
-      { "aria-label": "Views" },
-      this.tab("layers", "Layers"),
-      ...Object.entries(VIEWS).map(([name, { label }]) => this.tab(name, label)),
-    );
+    const tab = (name) =>
+      focusable(
+        "button",
+        { type: "button", "data-view": name, onclick: () => this.turnTo(name, true) },
+        VIEWS[name].label,
+      );
+    this.tabs = node("nav", { "aria-label": "Views" }, ...viewsOf(this.trace).map(tab));
     this.search = focusable("input", {
       type: "search",
       class: "mds-search",
@@ -121,72 +107,20 @@ class Stepper {
       this.names.element,
       this.bytes,
     );
-    this.text = node("code", { class: "mds-call-text" });
-    this.sentence = node("p", { class: "mds-sentence" });
-    this.refs = node("p", { class: "mds-refs" });
-    this.why = node("div", { class: "mds-why", "aria-live": "polite" }, this.text, this.sentence, this.refs);
+    this.stage = node("div", { class: "mds-stage" });
     const bar = node("div", { class: "mds-bar" }, this.tabs, this.search);
     return node(
       "div",
       { class: "mds-main" },
       this.calls.element,
-      node("section", {}, bar, this.layers, this.table, this.why),
+      node("section", {}, bar, this.layers, this.stage, this.table, this.caption.element),
     );
-  }
-
-  tab(name, label) {
-    return focusable("button", { type: "button", "data-view": name, onclick: () => this.turnTo(name) }, label);
-  }
-
-  controls() {
-    const act = {
-      first: () => this.go(0),
-      back: () => this.go(this.place - 1),
-      play: () => this.toggle(),
-      next: () => this.go(this.place + 1),
-      last: () => this.go(this.steps.length),
-    };
-    const buttons = Object.entries(BUTTONS).map(([name, [label, path]]) => {
-      const button = focusable(
-        "button",
-        { type: "button", "aria-label": label, title: label, class: `mds-${name}`, onclick: act[name] },
-        icon(path),
-      );
-      this[`${name}Button`] = button;
-      return button;
-    });
-    this.slider = focusable("input", {
-      type: "range",
-      min: "0",
-      "aria-label": "Step",
-      oninput: () => this.go(Number(this.slider.value)),
-    });
-    this.jump = focusable("input", {
-      type: "number",
-      min: "0",
-      class: "mds-jump",
-      "aria-label": "Jump to step",
-      onchange: () => this.go(Number(this.jump.value)),
-    });
-    this.total = node("span", { class: "mds-total" });
-    const options = ZOOMS.map((label, depth) => node("option", { value: depth }, label));
-    this.zoom = focusable(
-      "select",
-      { "aria-label": "Zoom: how deep to look", onchange: () => this.zoomed(Number(this.zoom.value)) },
-      ...options,
-    );
-    const step = node("label", { class: "mds-at" }, "step ", this.jump, this.total);
-    const zoom = node("label", { class: "mds-zoom" }, "zoom ", this.zoom);
-    return node("footer", {}, node("div", { class: "mds-buttons" }, ...buttons), this.slider, step, zoom);
   }
 
   zoomed(zoom, index = this.index) {
     this.depth = Math.min(3, Math.max(0, zoom));
     this.steps = this.trace.steps.filter((step) => step.depth <= this.depth);
-    this.zoom.value = String(this.depth);
-    attr(this.slider, "max", this.steps.length);
-    attr(this.jump, "max", this.steps.length);
-    put(this.total, ` / ${this.steps.length}`);
+    this.controls.zoomed(this.depth, this.steps.length);
     this.place = undefined;
     this.go(this.placeOf(index));
     if (this.model.get("zoom") !== this.depth) this.tell("zoom", this.depth);
@@ -209,7 +143,8 @@ class Stepper {
     this.until = shownUntil(this.trace, this.index, this.depth);
     if (place === this.steps.length) this.pause();
     this.calls.show(this.steps, place);
-    this.caption(step);
+    this.controls.show(place, this.steps.length, step);
+    this.caption.show(step);
     this.draw(forward);
     if (this.model.get("index") !== this.index) this.tell("index", this.index);
   }
@@ -219,37 +154,14 @@ class Stepper {
     this.model.save_changes();
   }
 
-  caption(step) {
-    const { place, steps } = this;
-    this.slider.value = String(place);
-    this.jump.value = String(place);
-    attr(
-      this.slider,
-      "aria-valuetext",
-      step ? `Step ${place} of ${steps.length}: ${fullText(step)}` : `Before step 1 of ${steps.length}`,
-    );
-    this.slider.style.setProperty("--done", `${(100 * place) / Math.max(1, steps.length)}%`);
-    for (const [button, off] of [
-      [this.firstButton, place === 0],
-      [this.backButton, place === 0],
-      [this.nextButton, place === steps.length],
-      [this.lastButton, place === steps.length],
-    ]) {
-      if (button.ariaDisabled !== String(off)) button.ariaDisabled = String(off);
-    }
-    putCall(this.text, step);
-    this.text.classList.toggle("error", Boolean(step && step.errno));
-    put(this.sentence, step ? step.why || " " : "Press → to take the first step, ← to take it back.");
-    this.refs.replaceChildren(...(step ? references(step) : []));
-  }
-
   draw(forward = true) {
     const state = this.replay.go(this.until);
-    const { view } = this;
-    if (view !== "layers") {
-      this.drawTable(state);
-      return;
-    }
+    if (VIEWS[this.view].draw) this.drawDrawing(state, forward);
+    else if (VIEWS[this.view].fill) this.drawTable(state);
+    else this.drawLayers(state, forward);
+  }
+
+  drawLayers(state, forward) {
     const scene = this.scene();
     this.none.hidden = Boolean(scene);
     this.bytes.hidden = !scene;
@@ -286,23 +198,47 @@ class Stepper {
     );
   }
 
-  drawTable(state) {
-    const old = this.place > 0 ? this.replay.go(this.index - 1) : state;
-    attr(this.table, "aria-label", VIEWS[this.view].label);
-    this.table.replaceChildren(VIEWS[this.view].draw(state, old, this.trace));
+  // The state before the present step, to show what it has changed.
+  before(state) {
+    return this.place > 0 ? this.replay.go(this.index - 1) : state;
   }
 
-  turnTo(view) {
+  drawTable(state) {
+    attr(this.table, "aria-label", VIEWS[this.view].label);
+    this.table.replaceChildren(VIEWS[this.view].fill(state, this.before(state), this.trace));
+  }
+
+  drawDrawing(state, forward) {
+    const { label, draw } = VIEWS[this.view];
+    const steps = this.place > 0 ? this.trace.steps.slice(this.index, this.until + 1) : [];
+    const drawing = draw(this.trace, state, this.before(state), steps);
+    let shown = this.drawings.get(this.view);
+    if (!shown) {
+      shown = new DrawingNode(label);
+      this.drawings.set(this.view, shown);
+    }
+    if (this.stage.firstChild !== shown.element) this.stage.replaceChildren(shown.element);
+    shown.show(drawing, this.narrow);
+    shown.tallest = Math.max(shown.tallest || 0, Math.min(TALL, drawing.height + 4)); // so that the page stays still
+    shown.element.style.minHeight = this.narrow ? "" : `${shown.tallest}px`;
+    if (forward) shown.travel(drawing);
+  }
+
+  turnTo(view, tell = false) {
     if (!this.layers.hidden) this.table.style.height = `${Math.max(240, this.layers.offsetHeight)}px`; // the page stays still
     this.view = view;
-    this.layers.hidden = view !== "layers";
-    this.table.hidden = view === "layers";
-    this.search.hidden = view !== "layers";
+    const isTable = Boolean(VIEWS[view].fill);
+    const isDrawing = Boolean(VIEWS[view].draw);
+    this.layers.hidden = isTable || isDrawing;
+    this.search.hidden = isTable || isDrawing;
+    this.table.hidden = !isTable;
+    this.stage.hidden = !isDrawing;
     for (const tab of this.tabs.children) {
       if (tab.dataset.view === view) tab.setAttribute("aria-current", "true");
       else tab.removeAttribute("aria-current");
     }
-    this.draw();
+    this.draw(false);
+    if (tell && this.model.get("view") !== view) this.tell("view", view);
   }
 
   find(query) {
@@ -352,15 +288,12 @@ class Stepper {
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    if (this.playButton) this.playing(false);
+    if (this.controls) this.playing(false);
   }
 
   playing(on) {
-    const [label, path] = on ? ["Pause", PAUSE] : BUTTONS.play.slice(0, 2);
-    attr(this.playButton, "aria-label", label);
-    attr(this.playButton, "title", label);
-    this.playButton.replaceChildren(icon(path));
-    attr(this.why, "aria-live", on ? "off" : "polite");
+    this.controls.playing(on);
+    this.caption.mute(on);
   }
 
   resized() {
@@ -368,48 +301,13 @@ class Stepper {
     this.narrow = this.root.clientWidth < NARROW;
     this.calls.resized();
     this.picture.width = 0;
-    if (this.place !== undefined) this.draw();
+    if (this.place !== undefined) this.draw(false);
   }
 
   close() {
     this.pause();
     this.watch.disconnect();
   }
-}
-
-function gate() {
-  return node(
-    "div",
-    { class: "mds-gate" },
-    icon(MARKS.lock, 28),
-    node("p", {}, node("b", {}, "Predict first."), " The steps appear here once you have answered."),
-  );
-}
-
-function kernelText(kernel) {
-  const name = kernel.kind === "real" ? "real kernel" : "simulated kernel";
-  return [name, kernel.kind === "real" ? kernel.release : "", kernel.rootless ? "rootless" : ""]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-const NAMES = { linux: "Linux", docker: "Docker", code: "here" };
-
-function references(step) {
-  const parts = Object.entries(step.ref || {}).filter(([, where]) => where);
-  const shown = parts.map(([kind, where]) =>
-    node("span", {}, node("i", {}, NAMES[kind] || kind), " ", reference(where)),
-  );
-  if (step.observed)
-    shown.push(node("span", {}, node("i", {}, "observed"), " in the upper directory, before and after the call"));
-  return shown;
-}
-
-function reference(where) {
-  const page = /^([a-z_0-9]+)\((\d)\)/.exec(where);
-  if (!page) return where;
-  const href = `https://man7.org/linux/man-pages/man${page[2]}/${page[1]}.${page[2]}.html`;
-  return focusable("a", { href, target: "_blank", rel: "noreferrer" }, where);
 }
 
 function render({ model, el }) {

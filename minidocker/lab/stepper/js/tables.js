@@ -1,44 +1,33 @@
-// Tables: mounts, tasks, containers and output of a state, as plain tables. What just changed is marked.
+// Tables: tasks, containers and output of a state, as plain tables. What just changed is marked.
 import { node } from "./dom.js";
+import { byLine, containerOf, statusWords } from "./drawing.js";
+import { counted } from "./words.js";
 
-export const VIEWS = {
-  mounts: { label: "Mounts", draw: mounts },
-  tasks: { label: "Tasks", draw: tasks },
-  containers: { label: "Containers", draw: containers },
-  output: { label: "Output", draw: output },
-};
-
-function mounts(state, old) {
-  const rows = [];
-  for (const [space, table] of Object.entries(state.mounts || {})) {
-    for (const [target, mount] of Object.entries(table)) {
-      const isNew = ((old.mounts || {})[space] || {})[target] === undefined;
-      rows.push([isNew, space, target, mount.fstype, mount.source, mount.options]);
-    }
-  }
-  return table(["Namespace", "Mounted at", "Type", "Source", "Options"], rows, "No mounts of the lab’s.");
-}
-
-function tasks(state, old) {
+export function tasks(state, old) {
   const names = Object.keys(state.tasks || {}).sort(byLine);
   const rows = names.map((line) => {
     const task = state.tasks[line];
-    const spaces = Object.values(task.namespaces || {}).join("  ");
-    const status = task.status === "zombie" ? `zombie, exit code ${task.exit_code}` : task.status;
     const depth = line.split(".").length - 1;
     const name = "\u2003".repeat(depth) + (depth ? "└ " : "") + task.name;
-    return [(old.tasks || {})[line] !== task, name, line, status, spaces];
+    const was = (old.tasks || {})[line];
+    const place = containerOf(state, line);
+    return [was !== task, name, line, place, (task.pids || []).join(" → "), String(task.uid ?? 0), powers(task), statusWords(state, line) || task.status]; // prettier-ignore
   });
-  return table(["Program", "Line of descent", "Status", "Namespaces"], rows, "No tasks.");
+  const heads = ["Program", "Line of descent", "Container", "Numbers, inwards", "User", "Powers", "Status"];
+  return table(heads, rows, "No tasks.");
 }
 
-function byLine(one, other) {
-  const [a, b] = [one.split(".").map(Number), other.split(".").map(Number)];
-  for (let n = 0; n < Math.min(a.length, b.length); n += 1) if (a[n] !== b[n]) return a[n] - b[n];
-  return a.length - b.length;
+// What a task may do: its capabilities, and what it can gain no more.
+function powers(task) {
+  const all = task.caps === undefined;
+  const count = all ? "all capabilities" : counted(task.caps.length, "capability").replace("capabilitys", "capabilities");
+  const named = all || !task.caps.length || task.caps.length > 3 ? "" : ` (${task.caps.join(", ")})`;
+  return [count + named, task.no_new_privs ? "no new ones" : "", task.seccomp ? "seccomp" : ""]
+    .filter(Boolean)
+    .join(", ");
 }
 
-function containers(state, old) {
+export function containers(state, old) {
   const rows = Object.entries(state.containers || {}).map(([name, it]) => {
     const status = it.status === "exited" ? `exited (${it.exit_code})` : it.status;
     const changed = (old.containers || {})[name] !== it;
@@ -47,7 +36,7 @@ function containers(state, old) {
   return table(["Name", "Id", "Image", "Command", "Status"], rows, "No containers.");
 }
 
-function output(state, old, trace) {
+export function output(state, old, trace) {
   const parts = [
     ["stdout", trace.stdout],
     ["stderr", trace.stderr],
