@@ -101,7 +101,7 @@ class SimKernel(Kernel):
         self._watches: dict[str, UpperWatch] = {}
         self.handles = FileHandles()
         self._last_device = self._last_mount_id = 0
-        self.scheduler = Scheduler(self.clock)
+        self.scheduler = Scheduler(self.clock, self.profile.cpus)
         self.events = Events(self)
         self.softirq = Softirq(self)
         self.cgroups = ControlGroups(self)

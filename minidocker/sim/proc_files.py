@@ -65,7 +65,8 @@ def stat(view: View) -> str:
     start = (task.started_ns - view.kernel.booted_ns) * TICKS // 1_000_000_000
     group = _group(view)
     head = f"{view.pids.number(task)} ({task.name}) {state(task)} {_parent_pid(view)} {group} {group} 0 -1 0"
-    times = "0 0 0 0 0 0 0 0 20 0 1 0"
+    tick = 1_000_000_000 // TICKS
+    times = f"0 0 0 0 {task.user_ns // tick} {task.system_ns // tick} 0 0 20 0 1 0"
     exit_code = task.status or 0
     return f"{head} {times} {max(0, start)} " + "0 " * 29 + f"{exit_code}\n"
 

@@ -3,10 +3,13 @@
 First come, first served: a task runs until it must wait, or has made ``SLICE`` calls. One that must wait is parked in
 the wait queues of what it waits for, and makes its call again when it is woken. When all wait, the clock passes to the
 next timer. Nothing here depends on chance or on the hour (but by a WallClock): same programs, same trace.
+
+While others wait a turn is over after ``TURN_NS`` at the latest, so that all get the same time. Where tasks compete
+that are in groups of the cpu controller, ``cgroup/fair.py`` says whose turn it is. How several processors are told from
+one Python is in ``processors.py``.
 """
 
 import traceback
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,13 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import SIGABRT
 from minidocker.sim.cgroup.freezer import BY_V1
-from minidocker.sim.clock import Clock
+from minidocker.sim.clock import TICK_NS, Clock
+from minidocker.sim.processors import Processors
 from minidocker.sim.signals import Fate, deliver
 from minidocker.sim.task import Wait
 from minidocker.sim.tasks import end
 from minidocker.system import Trap
 
 if TYPE_CHECKING:
+    from minidocker.sim.cgroup.fair import Share
     from minidocker.sim.task import Task
 
 #: How many calls a task makes before it is another's turn.
@@ -30,6 +35,8 @@ SLICE: Final = 64
 #: What one turn of a program's own loop costs by the virtual clock: about what it takes here, so that a poll that waits
 #: for a second while such a loop runs is back after one.
 YIELD_NS: Final = 20_000
+#: How long a turn takes while others wait: as long as ``SLICE`` calls. What one turn took more the next has less.
+TURN_NS: Final = SLICE * TICK_NS
 #: What an init exits with whose program raised, since SIGABRT does not end it: what a shell shows of abort(3).
 CRASHED: Final = 134
 
@@ -71,13 +78,25 @@ class Timer:
 class Scheduler:
     """The run queue and the timers of one kernel."""
 
-    __slots__ = ("_numbers", "_queue", "_timers", "clock", "crashes")
+    __slots__ = (
+        "_lag_ns", "_left_ns", "_numbers", "_system_ns", "_timers", "_user_ns", "clock", "crashes", "processors",
+        "root",
+    )  # fmt: skip
 
-    def __init__(self, clock: Clock) -> None:
+    root: "Share"
+    """The share of the root group, in which all that want to run are found: set with the control groups."""
+
+    def __init__(self, clock: Clock, cpus: int = 1) -> None:
         """Start with nobody."""
         self.clock = clock
+        self.processors = Processors(cpus)
+        self._lag_ns = 0
+        """By how much the turn that runs lies behind the clock: other processors were ahead of its own."""
+        self._left_ns: int | None = None
+        """How long the turn may still take; None: until the slice is over."""
+        self._user_ns = self._system_ns = 0
+        """What the turn has taken."""
         self.crashes: list[Crash] = []
-        self._queue: deque[Task] = deque()
         self._timers: list[tuple[int, int, Task | None, Wait | Timer]] = []
         self._numbers = count()
 
@@ -99,8 +118,18 @@ class Scheduler:
             for queue in task.wait.queues:
                 if task in queue.tasks:
                     queue.tasks.remove(task)
+        self._queue(task, woken=True)
+
+    def _queue(self, task: "Task", *, woken: bool) -> None:
         task.queued = True
-        self._queue.append(task)
+        task.ready_ns = self.clock.now_ns() - self._lag_ns
+        (task.share or self.root).add(task, woken=woken)
+
+    def unready(self, task: "Task") -> None:
+        """Let a task wait for no turn any more: it was frozen, moves to another group, or ended."""
+        if task.queued:
+            task.queued = False
+            (task.share or self.root).remove(task)
 
     @staticmethod
     def _is_frozen(task: "Task") -> bool:
@@ -112,13 +141,14 @@ class Scheduler:
 
         Those who never wait may run for a grace beyond the deadline, so that a deadline of now lets them run too.
         """
+        self.processors.now_ns = self.clock.now_ns()
         while not enough():
             if self._timers:
                 self._wake_sleepers()
-            if self._queue:
+            if self.root.runnable:
                 if deadline_ns is not None and self.clock.now_ns() > deadline_ns + grace_ns:
                     return
-                self._turn(self._queue.popleft())
+                self._turn(*self.processors.next(self.root))
             elif not self._pass_to_timer(deadline_ns):
                 if deadline_ns is not None:
                     self.clock.idle_until(deadline_ns)
@@ -151,23 +181,72 @@ class Scheduler:
                 return True
         return False
 
-    def _turn(self, task: "Task") -> None:
+    def _turn(self, task: "Task", cpu: int) -> None:
         """Let one task run until it waits, ends, is stopped, or its slice is over."""
+        share = task.share or self.root
+        share.take(task)
         task.queued = False
-        if task.frozen and self._is_frozen(task):
-            return
+        start_ns = self.processors.begin(task, cpu)
+        self._lag_ns = max(0, self.clock.now_ns() - start_ns)
+        self._left_ns = self._limit(task, share, start_ns)
+        again = False
         try:
-            for _ in range(SLICE):
-                if not self._step(task):
-                    return
+            again = self._slice(task)
         except Wait as wait:
             self._park(task, wait)
         except BaseException as error:
             self._crash(task, error)
             if not isinstance(error, Exception):
                 raise
+        finally:
+            self._account(task, share, cpu, start_ns)
+            if again and not task.queued:
+                self._queue(task, woken=False)
+            self._lag_ns = 0
+
+    def _slice(self, task: "Task") -> bool:
+        """Let a task make its calls; False if it ended or was stopped."""
+        for _ in range(SLICE):
+            if not self._step(task):
+                return False
+            if self._left_ns is not None and self._user_ns + self._system_ns >= self._left_ns:
+                break
+        return not task.frozen or not self._is_frozen(task)
+
+    def _limit(self, task: "Task", share: "Share", start_ns: int) -> int | None:
+        """Return how long a turn may take: while others wait, its part, and never more than a quota has left."""
+        left = None if share.parent is None else share.left_ns(start_ns)
+        if self.root.runnable:
+            turn = max(1, TURN_NS - task.overrun_ns)
+            return turn if left is None else min(left, turn)
+        return left
+
+    def _account(self, task: "Task", share: "Share", cpu: int, start_ns: int) -> None:
+        """Note what a turn took: for the processor, the task, the groups that it is in, and their quotas."""
+        user, system = self._user_ns, self._system_ns
+        self._user_ns = self._system_ns = 0
+        spent = user + system
+        end_ns = self.processors.free_ns[cpu] = start_ns + spent
+        task.user_ns += user
+        task.system_ns += system
+        for usage in task.usages:
+            usage.add(cpu, user, system)
+        task.overrun_ns = min(TURN_NS, max(0, spent - (TURN_NS - task.overrun_ns))) if self.root.runnable else 0
+        if share.parent is None and not share.active:
+            return
+        share.charge(spent)
+        share.use(spent, end_ns)
+
+    def _spend(self, ns: int) -> None:
+        """Let time pass for the turn that runs: first it catches up with the clock, then the clock goes on."""
+        lag = self._lag_ns
+        if not lag:
+            self.clock.tick(ns)
+        elif lag >= ns:
+            self._lag_ns = lag - ns
         else:
-            self.ready(task)
+            self._lag_ns = 0
+            self.clock.tick(ns - lag)
 
     def _step(self, task: "Task") -> bool:
         """Let a task take its signals, go on to its next call, and make it; False if it ended or was stopped."""
@@ -184,10 +263,12 @@ class Scheduler:
     def _call(self, task: "Task", trap: Trap) -> None:
         """Perform a task's call and keep the answer for its program. Wait passes through."""
         if trap.name == "sched_yield":  # no call: a mark in a loop, so that nobody keeps the kernel for ever
-            self.clock.tick(YIELD_NS)
+            self._user_ns += YIELD_NS
+            self._spend(YIELD_NS)
             task.answer = task.trap = None
             return
-        self.clock.tick()
+        self._system_ns += TICK_NS
+        self._spend(TICK_NS)
         try:
             task.answer = task.kernel.perform(task, trap.name, trap.args, trap.kwargs)
         except Wait:

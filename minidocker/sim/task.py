@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minidocker.sim.cgroup.fair import Share
     from minidocker.sim.cgroup.group import Cgroup
     from minidocker.sim.cgroup.memory import Charges
+    from minidocker.sim.cgroup.usage import Usage
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.descriptors import Descriptors
     from minidocker.sim.kernel import SimKernel
@@ -107,6 +108,17 @@ class Task:
     """By what it is frozen, so that it gets no turn (``cgroup/freezer.py``)."""
     cpus: tuple[int, ...] | None = None
     """On which processors it may run; None: on all."""
+    usages: "tuple[Usage, ...]" = ()
+    """Where its processor time is counted: its groups and those around."""
+    user_ns: int = 0
+    system_ns: int = 0
+    """How much processor time it has had, in its own loops and in calls."""
+    ready_ns: int = 0
+    """Since when it waits for a turn."""
+    last_cpu: int = 0
+    """The processor that it ran on last."""
+    overrun_ns: int = 0
+    """By how much its last turn was too long."""
     share: "Share | None" = None
     """Whose share of the processors it uses; None while there is no cpu controller."""
     oom_score_adj: int = 0

@@ -165,4 +165,4 @@ def test_two_thousand_short_lives_leave_nothing(kernel):
     assert len(kernel.host.ns.pid.tasks) == 1
     assert not kernel.host.children
     assert not kernel.scheduler._timers
-    assert not kernel.scheduler._queue
+    assert not kernel.scheduler.root.runnable

@@ -48,7 +48,10 @@ def refresh(task: "Task") -> None:
     if task is task.kernel.host or frozen == task.frozen:
         return
     task.frozen = frozen
-    task.kernel.scheduler.ready(task)
+    scheduler = task.kernel.scheduler
+    if frozen:
+        scheduler.unready(task)
+    scheduler.ready(task)
 
 
 def is_frozen(group: Cgroup) -> bool:

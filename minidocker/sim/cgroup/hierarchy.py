@@ -15,7 +15,7 @@ from minidocker.linux import fail
 from minidocker.sim.cgroup import cpu, cpuacct, cpuset, freezer, memory_v1, memory_v2, pids
 from minidocker.sim.cgroup.controller import Controller
 from minidocker.sim.cgroup.group import Cgroup
-from minidocker.sim.cgroup.membership import refresh_tree
+from minidocker.sim.cgroup.membership import refresh, refresh_tree
 from minidocker.sim.cgroup.memory import Memory
 from minidocker.sim.cgroup.usage import Usage
 
@@ -100,6 +100,7 @@ class ControlGroups:
         self.v2 = Hierarchy(kernel, 0, [name for name, controller in CONTROLLERS.items() if controller.v2])
         self.by_number: dict[int, Hierarchy] = {0: self.v2}
         self.v2_seen = False
+        kernel.scheduler.root = self.v2.root.states["cpu"]
 
     def known(self, controllers: Sequence[str], name: str) -> Hierarchy | None:
         """Return the v1 hierarchy that has just these controllers, or this name; EBUSY if they do not fit together."""
@@ -122,15 +123,21 @@ class ControlGroups:
             used = any(controller in one.controllers for one in self.by_number.values() if not one.is_v2)
             if used or any(controller in group.states for group in self.v2.root.tree() if group.parent):
                 fail(errno.EBUSY)  # rebind_subsystems(): a controller moves only while no group but the root has it
+        for task in self.kernel.host.ns.pid.tasks.values():
+            self.kernel.scheduler.unready(task)
         for controller in controllers:
             self.v2.root.switch_off(controller)
             self.v2.root.subtree_control.discard(controller)
             self.v2.controllers.pop(controller, None)
         hierarchy = Hierarchy(self.kernel, max(self.by_number) + 1, controllers, name)
         self.by_number[hierarchy.number] = hierarchy
+        if "cpu" in controllers:
+            self.kernel.scheduler.root = hierarchy.root.states["cpu"]
         for task in self.kernel.host.ns.pid.tasks.values():
             task.cgroups = {**task.cgroups, hierarchy.number: hierarchy.root}
             hierarchy.root.add(task)
+            refresh(task)
+            self.kernel.scheduler.ready(task)
         return hierarchy
 
     def of(self, controller: str) -> Hierarchy | None:

@@ -57,6 +57,7 @@ def join(child: "Task", parent: "Task", group: "Cgroup | None") -> None:
 
 def ended(task: "Task") -> None:
     """Take note of a zombie: it keeps its place, and its number counts for pids, until it is reaped."""
+    task.kernel.scheduler.unready(task)
     for group in task.cgroups.values():
         group.ended()
 
@@ -70,10 +71,15 @@ def leave(task: "Task") -> None:
 def refresh(task: "Task") -> None:
     """Find anew what the task's groups mean for it: is it frozen, where may it run, whose share does it use?"""
     groups = task.kernel.cgroups
+    scheduler, queued = task.kernel.scheduler, task.queued
+    scheduler.unready(task)
     share = groups.state(task, "cpu")
     task.share = share if isinstance(share, Share) else None
+    task.usages = tuple(one.usage for group in task.cgroups.values() for one in group.around() if one.usage is not None)
     task.cpus = cpuset.allowed(task)
     freezer.refresh(task)
+    if queued:
+        scheduler.ready(task)
 
 
 def refresh_tree(group: "Cgroup") -> None:
