@@ -8,7 +8,7 @@ them) is held here, and names are held by dentries.
 
 import errno
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pyfakefs.fake_file import FakeDirectory, FakeFile
 
@@ -73,6 +73,10 @@ class SuperBlock:
         """Return what a new mount by this task shows."""
         return self.root
 
+    def path_of(self, dentry: "Dentry") -> str:
+        """Return a dentry's path from the file system's root, as mountinfo shows it."""
+        return dentry.path()
+
     def remount(self, flags_readonly: bool, data: str) -> None:
         """Change options of the mounted file system (mount(2), MS_REMOUNT)."""
         self.readonly = flags_readonly
@@ -91,6 +95,9 @@ class Inode:
     gid: int
     nlink: int
     rdev: int
+
+    immutable: ClassVar[bool] = False
+    """Can nobody write it, whatever the mode says (EPERM)?"""
 
     def __init__(self, superblock: SuperBlock, ino: int) -> None:
         """Belong to a file system."""

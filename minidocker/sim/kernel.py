@@ -50,6 +50,7 @@ from minidocker.sim.mount import Mount, register
 from minidocker.sim.namespaces import Namespaces
 from minidocker.sim.net import rtnetlink, socket_calls
 from minidocker.sim.net.softirq import Softirq
+from minidocker.sim.nsfs import Nsfs
 from minidocker.sim.overlay.superblock import mount_overlay
 from minidocker.sim.path import FsContext, Location
 from minidocker.sim.profile import Profile
@@ -107,6 +108,7 @@ class SimKernel(Kernel):
         self.cgroups = ControlGroups(self)
         self.current: Task | None = None
         """The task whose call is being performed."""
+        self.nsfs = Nsfs(self)
         self.host = self._boot()
         self._furnish()
         if self.profile.rootless:

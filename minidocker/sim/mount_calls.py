@@ -20,6 +20,7 @@ from minidocker.linux import (
 )
 from minidocker.sim.capability import require_capable
 from minidocker.sim.mount import FILE_SYSTEMS, MOUNT_FLAGS, OWNERS, Mount
+from minidocker.sim.nsfs import NamespaceInode
 from minidocker.sim.path import Location, lookup
 from minidocker.sim.propagation import PROPAGATION_FLAGS, attach_propagated, change_propagation, detach_propagated
 from minidocker.sim.regular import InodeFile
@@ -122,7 +123,11 @@ def _check_own(task: "Task", mount: Mount) -> None:
 def _bind(task: "Task", source: str, place: Location, flags: int) -> None:
     old = lookup(task, source)
     _check_own(task, place.mount)
-    _check_own(task, old.mount)
+    inode = old.inode
+    if not isinstance(inode, NamespaceInode):
+        _check_own(task, old.mount)
+    elif inode.namespace.kind == "mnt" and task.ns.mnt.id >= inode.namespace.id:
+        fail(errno.EINVAL)  # it could hold itself (mnt_ns_loop)
     if not flags & MS_REC and any(child.locked and at.is_below(old.dentry) for at, child in old.mount.children.items()):
         fail(errno.EINVAL)  # it would show what is covered
     tree = old.mount.clone_tree(old.dentry) if flags & MS_REC else old.mount.clone(old.dentry)

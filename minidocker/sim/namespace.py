@@ -41,6 +41,11 @@ class Namespace:
         self.owner = owner
         self.references = 0
 
+    @property
+    def name(self) -> str:
+        """What a link to it says: ``uts:[4026531838]``."""
+        return f"{self.kind}:[{self.id}]"
+
     def get(self) -> None:
         """Count one more who refers to it."""
         self.references += 1

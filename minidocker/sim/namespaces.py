@@ -23,7 +23,6 @@ from minidocker.sim.credentials import Credentials, commit_creds, new_user_names
 from minidocker.sim.mount import MountNamespace
 from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
 from minidocker.sim.net.namespace import NetNamespace
-from minidocker.sim.open_file import OpenFile
 from minidocker.sim.pid_namespace import PidNamespace
 from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import UtsNamespace
@@ -31,7 +30,6 @@ from minidocker.sim.uts import UtsNamespace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from minidocker.kernel import Stat
     from minidocker.sim.cgroup.group import Cgroup
     from minidocker.sim.mount import Mount
     from minidocker.sim.path import FsContext
@@ -143,27 +141,6 @@ def namespace_of(task: "Task", name: str) -> Namespace | None:
     if name == "user":
         return task.creds.user
     return task.ns.of_kind(name) if task.alive or name == "pid" else None
-
-
-class NamespaceFile(OpenFile):
-    """What opening ``/proc/PID/ns/KIND`` gives: a hold on that namespace, for setns."""
-
-    __slots__ = ("_stat", "namespace")
-
-    def __init__(self, namespace: Namespace, stat: "Stat", flags: int) -> None:
-        """Hold a namespace, which lives as long as somebody does."""
-        super().__init__(flags)
-        self.namespace = namespace
-        self._stat = stat
-        namespace.get()
-
-    def stat(self) -> "Stat":
-        """Tell its number as the inode's: equal numbers are the same namespace."""
-        return self._stat
-
-    def release(self) -> None:
-        """Let go of the namespace."""
-        self.namespace.put()
 
 
 def check_flags(flags: int) -> None:

@@ -61,7 +61,9 @@ def keeps_setgid(creds: "Credentials", inode: "Inode") -> bool:
 
 
 def require(creds: "Credentials", inode: "Inode", mask: int, path: str | None = None) -> None:
-    """Raise EACCES unless permitted."""
+    """Raise EACCES unless permitted; EPERM for writing what is immutable."""
+    if mask & MAY_WRITE and inode.immutable:
+        fail(errno.EPERM, path)
     if not permitted(creds, inode, mask):
         fail(errno.EACCES, path)
 

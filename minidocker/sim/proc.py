@@ -14,11 +14,12 @@ from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import Change, Inode, SuperBlock
 from minidocker.sim.mount import register
 from minidocker.sim.namespace import Namespace
-from minidocker.sim.namespaces import NAMES, NamespaceFile, namespace_of
+from minidocker.sim.namespaces import NAMES, namespace_of
 from minidocker.sim.net.proc_net import OF_NET
 from minidocker.sim.net.socket import Socket
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location, path_of
+from minidocker.sim.pidfd import PidFile
 from minidocker.sim.pipe import Pipe, PipeEnd
 from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View, not_modelled
 from minidocker.sim.proc_settings import SETTINGS
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from minidocker.sim.pid_namespace import PidNamespace
     from minidocker.sim.task import Task
 
-#: The device number of the file system that namespaces are on.
-NSFS: Final = 4
 #: How many inode numbers a task's directory has.
 _STRIDE: Final = 1 << 16
 
@@ -427,7 +426,7 @@ class MagicLink(ProcInode):
         reader = task or self.superblock.kernel.host
         _require_access(reader, self.subject)
         place = self.place(reader)
-        path = path_of(reader, place) or place.dentry.path()
+        path = path_of(reader, place) or place.dentry.superblock.path_of(place.dentry)
         gone = place.inode.dead or not place.inode.nlink
         return path + " (deleted)" if gone else path
 
@@ -485,6 +484,8 @@ class DescriptorLink(MagicLink):
 
     def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
         """Return the path, or ``pipe:[inode number]``, or ``socket:[inode number]``."""
+        if isinstance(self._file, PidFile):
+            return "anon_inode:[pidfd]"
         if isinstance(self._file, PipeEnd) and self._file.location is None:
             return f"pipe:[{self._file.stat().st_ino}]"
         if isinstance(self._file, Socket):
@@ -509,38 +510,18 @@ class NamespaceLink(MagicLink):
         return fail(errno.ENOENT) if namespace is None or unborn else namespace
 
     def place(self, task: "Task") -> "Location":
-        """Return a nameless place for the namespace."""
-        return _nameless(task, NamespaceInode(self.superblock, self._namespace()))
+        """Return the place of its file."""
+        return self.superblock.kernel.nsfs.place(self._namespace())
 
     def readlink(self, dentry: Dentry, task: "Task | None" = None) -> str:
         """Return the kind and the number: equal numbers are the same namespace."""
         _require_access(task or self.superblock.kernel.host, self.subject)
-        namespace = self._namespace()
-        return f"{namespace.kind}:[{namespace.id}]"
+        return self._namespace().name
 
 
 def _nameless(task: "Task", inode: Inode) -> "Location":
     """Return a place that no path leads to."""
     return Location(task.fs.root.mount, Dentry("", None, inode, inode.superblock))
-
-
-class NamespaceInode(ProcInode):
-    """A namespace as a file (nsfs)."""
-
-    __slots__ = ("_namespace",)
-
-    def __init__(self, superblock: Proc, namespace: Namespace) -> None:
-        """Have the namespace's number."""
-        super().__init__(superblock, S_IFREG | 0o444, ino=namespace.id)
-        self._namespace = namespace
-
-    def stat(self, dentry: Dentry) -> Stat:
-        """Tell the number, on a device of its own."""
-        return Stat(st_mode=self.mode, st_ino=self.ino, st_dev=NSFS, st_nlink=1, st_uid=0, st_gid=0, st_size=0)
-
-    def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
-        """Take a hold on the namespace."""
-        return NamespaceFile(self._namespace, self.stat(location[1]), flags)
 
 
 class PipeInode(ProcInode):

@@ -168,7 +168,7 @@ def _mountinfo_line(mount: "Mount", path: str) -> str:
     block = mount.superblock
     own = [option for option in mount.options() if option not in block.options()]
     ids = f"{mount.id} {mount.parent.id if mount.parent else mount.id} {block.device >> 8}:{block.device & 0xFF}"
-    places = f"{_escape(mount.root.path())} {_escape(path)} {','.join(own)}"
+    places = f"{_escape(block.path_of(mount.root))} {_escape(path)} {','.join(own)}"
     peers = [f"shared:{mount.group.id}"] if mount.group else []
     peers += [f"master:{mount.master.id}"] if mount.master else []
     whole = ",".join(["ro" if block.readonly else "rw", *block.options()])

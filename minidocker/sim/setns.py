@@ -8,7 +8,8 @@ from minidocker.linux import fail
 from minidocker.sim.capability import require_capable
 from minidocker.sim.credentials import Credentials, commit_creds
 from minidocker.sim.mount import MountNamespace
-from minidocker.sim.namespaces import KINDS, MODELLED, NamespaceFile, Namespaces, check_flags, namespace_of
+from minidocker.sim.namespaces import KINDS, MODELLED, Namespaces, check_flags, namespace_of
+from minidocker.sim.nsfs import NamespaceFile
 from minidocker.sim.pid_namespace import PidNamespace
 from minidocker.sim.pidfd import PidFile
 from minidocker.sim.ptrace import may_access

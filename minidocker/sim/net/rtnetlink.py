@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from minidocker.linux import fail, strerror
 from minidocker.netlink import Address, Link, Neighbour, Route
 from minidocker.sim.capability import capable
-from minidocker.sim.namespaces import NamespaceFile
 from minidocker.sim.net import address as addresses
 from minidocker.sim.net import route as routes
 from minidocker.sim.net.bridge import Bridge
@@ -19,6 +18,7 @@ from minidocker.sim.net.link import Dummy
 from minidocker.sim.net.link import Link as Device
 from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.net.veth import Veth
+from minidocker.sim.nsfs import NamespaceFile
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
