@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from minidocker.kernel import Stat
 from minidocker.linux import S_IFREG
 from minidocker.sim.dentry import Dentry
-from minidocker.sim.inode import Inode, SuperBlock
+from minidocker.sim.inode import Change, Inode, SuperBlock
 from minidocker.sim.mount import Mount
 from minidocker.sim.open_file import OpenFile
 from minidocker.sim.path import Location
@@ -64,6 +64,11 @@ class NamespaceInode(Inode):
     def stat(self, dentry: Dentry) -> Stat:
         """Tell the number: equal numbers are the same namespace."""
         return Stat(st_mode=self.mode, st_ino=self.ino, st_dev=DEVICE, st_nlink=1, st_uid=0, st_gid=0, st_size=0)
+
+    def change(self, dentry: Dentry, change: Change) -> None:
+        """Refuse any change (EPERM)."""
+        if change != Change():
+            super().change(dentry, change)
 
     def open(self, task: "Task", location: "tuple[Mount, Dentry]", flags: int) -> OpenFile:
         """Open it, for setns."""

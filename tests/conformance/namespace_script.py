@@ -15,11 +15,12 @@ from minidocker.linux import (
     MS_REMOUNT,
     O_CLOEXEC,
     O_CREAT,
+    O_NONBLOCK,
     O_RDONLY,
     O_WRONLY,
     PR_CAPBSET_READ,
     S_IFMT,
-    WNOHANG,
+    SIGKILL,
     errno_name,
 )
 
@@ -34,6 +35,8 @@ class State:
         self.directory = directory
         self.child = child
         self.fds = list(fds)
+        self.is_held = False
+        self.killed = {}
 
     def copy(self):
         return State(self.directory, 0, self.fds)
@@ -98,12 +101,13 @@ async def hold(k, state, flags, script, meanwhile):
     state.child = outer
     await k.close(ready)
     await k.close(releasing)
-    return child, await reap(k, child)
+    return child, state.killed.pop(child, None) or await reap(k, child)
 
 
 async def held(k, script, state, telling, waiting, others):
     for fd in others:
         await k.close(fd)
+    state.is_held = True
     await follow(k, script, state)
     await k.write(telling, b"!")
     await k.read(waiting, 1)
@@ -152,7 +156,7 @@ async def read_proc(k, state, whom, name):
 
 
 async def read(k, path):
-    fd = await k.open(path, O_RDONLY | O_CLOEXEC)
+    fd = await k.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     try:
         return (await k.read(fd, 65536)).decode()
     finally:
@@ -164,7 +168,7 @@ async def write_proc(k, state, whom, name, text):
 
 
 async def write(k, path, data, flags=0):
-    fd = await k.open(path, O_WRONLY | O_CLOEXEC | flags, 0o666)
+    fd = await k.open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | flags, 0o666)
     try:
         return await k.write(fd, data)
     finally:
@@ -212,7 +216,14 @@ async def prctl(k, state, option, *arguments):
 
 
 async def kill(k, state, whom, signum):
-    return await k.kill(await state.pid(k, whom), signum)
+    """Send a signal; who dies of it is waited for, so that nothing depends on when."""
+    if signum and (whom == "parent" or (whom == "self" and state.is_held) or (whom == "child" and signum != SIGKILL)):
+        return "not so that others see when"
+    result = await k.kill(await state.pid(k, whom), signum)
+    if whom == "child" and signum:
+        state.child, killed = 0, state.child
+        state.killed[killed] = result = await reap(k, killed)
+    return result
 
 
 async def name_host(k, state, call, name):
@@ -306,12 +317,10 @@ async def mounts(k, state):
     return found
 
 
-async def wait4(k, state, pid):
-    return await k.wait4(pid, WNOHANG)
-
-
 async def execve(k, state, path, words):
     """Become a program, unless that would give root back what only a true execve can give back (real/capability.py)."""
+    if state.is_held:
+        return "not while somebody waits for what comes then"
     if 0 in (await k.getuid(), await k.geteuid()):
         bounding = sum([await k.prctl(PR_CAPBSET_READ, number) << number for number in CAPABILITIES.values()])
         if bounding & ~(await k.capget()).permitted:
@@ -320,6 +329,8 @@ async def execve(k, state, path, words):
 
 
 async def exit_(k, state, code):
+    if state.is_held:
+        return "not while somebody waits for what comes then"
     return await k.exit(code)
 
 
@@ -331,7 +342,7 @@ OPERATIONS = {
     "make_file": make_file, "read_file": read_file, "remove": remove, "chmod": chmod, "chown": chown, "stat": stat,
     "mknod": mknod, "access": access, "setxattr": setxattr, "listdir": listdir, "mount": mount, "bind": bind,
     "bind_ns": bind_ns, "remount": remount, "propagation": propagation, "umount": umount, "mounts": mounts,
-    "wait4": wait4, "execve": execve, "exit": exit_,
+    "execve": execve, "exit": exit_,
 }  # fmt: skip
 
 __all__ = ["MNT_DETACH", "OPERATIONS", "REPORT", "begin", "follow"]

@@ -56,6 +56,6 @@ def finish(kernel: Kernel, pid: int, reading: int, timeout_s: float = 10.0) -> O
     return Outcome(status=status, output=output.decode())
 
 
-def run(kernel: Kernel, main, *args, flags: int = 0) -> Outcome:
+def run(kernel: Kernel, main, *args, flags: int = 0, timeout_s: float = 10.0) -> Outcome:
     """Start a task and let it run to its end."""
-    return finish(kernel, *start(kernel, main, *args, flags=flags))
+    return finish(kernel, *start(kernel, main, *args, flags=flags), timeout_s=timeout_s)
