@@ -34,8 +34,8 @@ class Nsfs(SuperBlock):
         self.mount = Mount(self, self.root)
 
     def place(self, namespace: "Namespace") -> Location:
-        """Return the place of a namespace's file, which no path leads to."""
-        return Location(self.mount, Dentry("", None, NamespaceInode(self, namespace), self))
+        """Return the place of a namespace's file, which no path leads to; in no circle, so it goes at once."""
+        return Location(self.mount, Dentry("", self.root, NamespaceInode(self, namespace), self))
 
     def path_of(self, dentry: Dentry) -> str:
         """Return a file's name as mountinfo and ``/proc/PID/fd`` have it: ``uts:[4026531838]``."""
