@@ -31,6 +31,12 @@ class Container(Process):
     """The lower directories, topmost first."""
     layer_ids: tuple[str, ...]
     """The chain IDs of the layers in them."""
+    cmd: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    workdir: str = ""
+    config_env: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Command, entrypoint, directory, environment and labels as the image and the command name them, for inspect."""
     stop_signal: str = ""
     host_config: HostConfig = field(default_factory=HostConfig)
     capabilities: int = ALL_CAPABILITIES

@@ -45,13 +45,22 @@ def working_dir(image: Image, workdir: str) -> str:
 
 def argv_of(image: Image, command: Sequence[str], entrypoint: str | None) -> tuple[str, ...]:
     """Return what runs: the entrypoint with the command behind it (docker run, ENTRYPOINT and CMD)."""
-    if entrypoint is not None:
-        argv = (*([entrypoint] if entrypoint else []), *command)
-    else:
-        argv = (*image.config.entrypoint, *(command or image.config.cmd))
+    argv = (*entrypoint_of(image, entrypoint), *cmd_of(image, command, entrypoint))
     if not argv:
         raise InvalidParameter("no command specified", hint="The image has no CMD: say what to run after its name.")
     return argv
+
+
+def entrypoint_of(image: Image, entrypoint: str | None) -> tuple[str, ...]:
+    """Return the first words of what runs: the command's, of which an empty one is none, else the image's."""
+    if entrypoint is None:
+        return image.config.entrypoint
+    return (entrypoint,) if entrypoint else ()
+
+
+def cmd_of(image: Image, command: Sequence[str], entrypoint: str | None) -> tuple[str, ...]:
+    """Return the words after the entrypoint; the image's count only with the image's own entrypoint."""
+    return tuple(command) or (image.config.cmd if entrypoint is None else ())
 
 
 def environ_of(image: Image, hostname: str, given: Sequence[str]) -> tuple[str, ...]:

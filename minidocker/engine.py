@@ -29,7 +29,16 @@ from minidocker import (
 )
 from minidocker.cgroups import Cgroups
 from minidocker.container import EXITED, OVERLAY_ROOT, PAUSED, REMOVING, RUNNING, Container
-from minidocker.create import RunOptions, argv_of, check_name, environ_of, working_dir
+from minidocker.create import (
+    RunOptions,
+    argv_of,
+    check_name,
+    cmd_of,
+    entrypoint_of,
+    environ_of,
+    with_environ,
+    working_dir,
+)
 from minidocker.errors import Conflict, InvalidParameter, NameConflict, NoSuchContainer, StartError
 from minidocker.execs import Exec, ExecOptions
 from minidocker.image import GO_ARCHITECTURES, Image
@@ -270,6 +279,11 @@ class Engine:
             env=environ_of(image, config.hostname or new_id[:12], options.env),
             cwd=working_dir(image, options.workdir),
             user=options.user or image.config.user,
+            cmd=cmd_of(image, command, options.entrypoint),
+            entrypoint=entrypoint_of(image, options.entrypoint),
+            workdir=options.workdir or image.config.working_dir,
+            config_env=with_environ(image.config.env, options.env),
+            labels=image.config.labels,
             stop_signal=image.config.stop_signal,
             host_config=config,
             capabilities=caps,

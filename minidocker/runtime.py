@@ -8,7 +8,7 @@ what it was for. :func:`enter` is ``docker exec``: it joins what :func:`init` ha
 
 import json
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from minidocker import capabilities, linux, rootfs
@@ -57,7 +57,7 @@ class Spec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as a dictionary."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 async def init(k: System, spec: Mapping[str, Any]) -> int:

@@ -39,17 +39,24 @@ class Command:
     prefix: str = ""
 
 
-def each(parsed: Parsed, do: Callable[[str], int | str | None]) -> Result:
-    """Do a command to each container named, and print its name or what came of it; go on where one fails (exit 1)."""
+def each(parsed: Parsed, do: Callable[[str], int | str | None], *, failure: str = "") -> Result:
+    """Do a command to each container named, and print its name or what came of it; go on where one fails (exit 1).
+
+    ``failure`` is what the client says in the end of those with which it failed.
+    """
     result = Result()
+    wrong = []
     for name in parsed.words:
         try:
             came = do(name)
         except EngineError as error:
             result.stderr += f"{complaint(error)}\n".encode()
             result.exit_code, result.hint = 1, error.hint or result.hint
+            wrong.append(name)
         else:
             result.stdout += f"{name if came is None else came}\n".encode()
+    if failure and wrong:
+        result.stderr += f"Error: {failure}: {', '.join(wrong)}\n".encode()
     return result
 
 

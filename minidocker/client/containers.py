@@ -10,16 +10,15 @@ from minidocker.client.flags import Flag, Parsed
 from minidocker.client.table import table
 from minidocker.container import CREATED, PAUSED, Container
 from minidocker.errors import InvalidParameter
-from minidocker.linux import SIGNALS
+from minidocker.lifecycle import signal_number
 
 if TYPE_CHECKING:
     from minidocker.client.docker import Docker
 
-_LAST_SIGNAL: Final = 64
-
 
 def _start(docker: "Docker", parsed: Parsed) -> Result:
-    return each(parsed, lambda name: docker.engine.start(docker.engine.find(name)))
+    start = docker.engine.start
+    return each(parsed, lambda name: start(docker.engine.find(name)), failure="failed to start containers")
 
 
 def _wait(docker: "Docker", parsed: Parsed) -> Result:
@@ -83,9 +82,8 @@ def _status(container: Container, now_ns: int) -> str:
 
 
 def _signal(container: str, word: str) -> int:
-    name = word.upper().removeprefix("SIG")
-    number = SIGNALS.get(name) or (int(name) if name.isdigit() else 0)
-    if not 0 < number <= _LAST_SIGNAL:
+    number = signal_number(word)
+    if not number:
         raise InvalidParameter(
             f"cannot kill container: {container}: invalid signal: {word}",
             hint="Names like TERM or SIGTERM, or numbers like 15.",

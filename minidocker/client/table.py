@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return header and rows in columns at least ten wide (Go's tabwriter, minimum 10, padding 3), a line each."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], least: int = 10) -> str:
+    """Return header and rows in columns at least so wide (Go's tabwriter, padding 3), a line each."""
     lines = [list(header), *map(list, rows)]
-    widths = [max(10, *(len(line[column]) + 3 for line in lines)) for column in range(len(header))]
+    widths = [max(least, *(len(line[column]) + 3 for line in lines)) for column in range(len(header))]
     return "".join(_line(line, widths) for line in lines)
 
 
