@@ -87,7 +87,7 @@ def _compare_outcome(one: Trace, other: Trace) -> Difference | None:
 
 def _unmeasured(value: Any) -> Any:
     """Return an output without what ping measured."""
-    return MEASURED.sub(b"TIME", value) if isinstance(value, bytes) else value
+    return MEASURED.sub("TIME", value) if isinstance(value, str) else value
 
 
 def _left_behind(trace: Trace) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _PORT: Final = re.compile(r"htons\((\d+)\)")
 #: A time that is no whole second: not a layer's, whose archive has none, but that of something made in this run.
 _MADE_NOW: Final = re.compile(r"\d+\.(?!0{9})\d{9}")
 #: What ping says of how long an answer took.
-MEASURED: Final = re.compile(rb"(?<=time=)[\d.]+(?= ms)|(?<=min/avg/max = )[\d./]+(?= ms)")
+MEASURED: Final = re.compile(r"(?<=time=)[\d.]+(?= ms)|(?<=min/avg/max = )[\d./]+(?= ms)")
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{6,}")
 
 #: Ports from here on a kernel chooses itself (ip(7), ip_local_port_range).
@@ -45,7 +45,7 @@ def result(event: SyscallEvent, source: Source | None) -> bool:
     """Does the result of a call differ between kernels?"""
     if event.name in ("listdir", "readlink"):
         return in_proc(event.args[0])
-    if event.name == "write" and isinstance(event.args[1], bytes) and MEASURED.search(event.args[1]):
+    if event.name == "write" and isinstance(event.args[1], bytes) and MEASURED.search(event.args[1].decode("latin-1")):
         return True
     return event.name in _RESULTS or (event.name == "read" and source is not None and source.local)
 

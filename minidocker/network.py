@@ -10,12 +10,12 @@ made in the container's namespace at once, not moved there.
 """
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker import container_files
+from minidocker import container_files, network_settings
 from minidocker.errors import NoSuchNetwork, ServerError
 from minidocker.host_config import HostConfig
 from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY, O_WRONLY, errno_name, strerror
@@ -62,6 +62,7 @@ class Network:
         self._kernel = engine.kernel
         self._endpoints: dict[str, Endpoint] = {}
         self._has_bridge = False
+        self._created_ns = engine.now_ns()
 
     # what a container gets
 
@@ -175,27 +176,30 @@ class Network:
     # what is told of it
 
     def settings(self, container: "Container") -> dict[str, Any]:
-        """Return ``NetworkSettings`` as docker inspect has it, of a container and of the network that it is on."""
-        endpoint = self._endpoints.get(container.id)
-        values = _told_of(endpoint)
+        """Return ``NetworkSettings`` as docker inspect has it."""
         mode = mode_of(container)
-        networks = {} if other(mode) else {mode: _told_of(endpoint)}
-        return {**values, "Networks": networks}
+        endpoint = self._endpoints.get(container.id)
+        return network_settings.of_container(container, "" if other(mode) else mode, endpoint, GATEWAY, PREFIX)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return what ``docker network inspect`` shows (NoSuchNetwork): a name, or the beginning of an id."""
+        ids = {one: network_settings.id_of("network", one) for one in network_settings.DRIVERS}
+        found = [one for one, its_id in ids.items() if name == one or (name and its_id.startswith(name))]
+        if not found:
+            raise NoSuchNetwork(name)
+        plugged = [
+            (container, self._endpoints.get(container.id))
+            for container in self._engine.containers.values()
+            if container.pid and mode_of(container) == found[0]
+        ]
+        config = [{"Subnet": NETWORK, "Gateway": GATEWAY}] if found[0] == "bridge" else []
+        return network_settings.of_network(found[0], self._created_ns, config, plugged, PREFIX)
 
 
 def mode_of(container: "Container") -> str:
     """Return which network a container is on: ``bridge`` unless another was asked for."""
     mode = container.host_config.network_mode
     return "bridge" if mode in ("", "default") else mode
-
-
-def _told_of(endpoint: Endpoint | None) -> Mapping[str, Any]:
-    return {
-        "Gateway": GATEWAY if endpoint else "",
-        "IPAddress": endpoint.address if endpoint else "",
-        "IPPrefixLen": PREFIX if endpoint else 0,
-        "MacAddress": endpoint.mac if endpoint else "",
-    }
 
 
 def _failed(container: "Container", error: OSError) -> ServerError:

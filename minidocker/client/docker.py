@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from minidocker.client import containers, exec, images, inspect, resources, run, running
+from minidocker.client import containers, exec, images, inspect, networks, resources, run, running
 from minidocker.client.command import Command, Result, check_count, failed, help_text, usage
 from minidocker.client.flags import UsageError, parse
 from minidocker.engine import Engine
@@ -19,7 +19,7 @@ __all__ = ["COMMANDS", "Docker", "ReadFile", "Result"]
 #: How a file that a command names is read, by whoever runs the command: the lab or the command line.
 ReadFile: TypeAlias = Callable[[str], bytes]
 
-_MODULES: Final = (containers, exec, images, inspect, resources, run, running)
+_MODULES: Final = (containers, exec, images, inspect, networks, resources, run, running)
 COMMANDS: Final[Mapping[str, Command]] = dict(sorted(pair for module in _MODULES for pair in module.COMMANDS.items()))
 
 

@@ -1,7 +1,8 @@
 """nc: a TCP connection between two standard inputs and outputs. The words are busybox's.
 
-What is read goes out by a clone of nc's own, while nc itself waits for what comes in: there is no poll(2) here. When
-the input ends, so does that direction of the connection (SHUT_WR); when the other side has ended too, nc does.
+What comes in is written by a clone of nc's own, while nc itself reads and sends: there is no poll(2) here. When the
+input ends, so does that direction of the connection (SHUT_WR); when the other side has ended, the clone does, and nc
+with it, even in the middle of reading (SIGCHLD).
 """
 
 from contextlib import suppress
@@ -11,6 +12,7 @@ from minidocker.linux import (
     AF_INET,
     SHUT_WR,
     SIGALRM,
+    SIGCHLD,
     SIGKILL,
     SO_REUSEADDR,
     SOCK_STREAM,
@@ -142,20 +144,28 @@ async def _listen(k: System, options: Options, program: list[str], environ: dict
 async def _talk(k: System, fd: int, program: list[str], environ: dict[str, str]) -> int:
     if program:
         return await _serve(k, fd, program, environ)
-    sender = await k.clone(_send, fd)
-    with suppress(ConnectionResetError):
-        while data := await k.read(fd, stdio.BLOCK):
-            await stdio.write_all(k, stdio.STDOUT, data)
-    await _end(k, sender)
+    ended: list[int] = []
+    await k.signal(SIGCHLD, ended.append)
+    receiver = await k.clone(_receive, fd)
+    with suppress(InterruptedError):
+        await _send(k, fd, ended)
+    await k.wait4(receiver)
     return 0
 
 
-async def _send(k: System, fd: int) -> int:
-    """Send the standard input, then say that no more comes."""
-    while data := await k.read(stdio.STDIN, stdio.BLOCK):
+async def _send(k: System, fd: int, ended: list[int]) -> None:
+    """Send the standard input until that ends or nothing comes back any more; in the first case say that it was all."""
+    while not ended and (data := await k.read(stdio.STDIN, stdio.BLOCK)):
         await stdio.write_all(k, fd, data)
     with suppress(OSError):  # the other side may be gone
         await k.shutdown(fd, SHUT_WR)
+
+
+async def _receive(k: System, fd: int) -> int:
+    """Write what comes to the standard output until the other side has said all."""
+    with suppress(ConnectionResetError):
+        while data := await k.read(fd, stdio.BLOCK):
+            await stdio.write_all(k, stdio.STDOUT, data)
     return 0
 
 
