@@ -185,6 +185,7 @@ class Engine:
         self.kernel.unobserve(container.name)
         self.kernel.job(remove_tree, container.directory)
         self.kernel.job(container_files.remove, container_files.directory(container))
+        self.network.forget(container)
         del self.containers[container.name]
 
     def kill(self, container: Container, signal: int) -> None:

@@ -32,6 +32,9 @@ BROADCAST: Final = "172.17.255.255"
 _FIRST, _LAST = 2, (1 << (32 - PREFIX)) - 2
 _BASE: Final = 172 << 24 | 17 << 16
 
+#: How many digits Docker gives a cable's name.
+_DIGITS: Final = 7
+
 _FORWARD: Final = "/proc/sys/net/ipv4/ip_forward"
 
 
@@ -61,6 +64,8 @@ class Network:
         self._engine = engine
         self._kernel = engine.kernel
         self._endpoints: dict[str, Endpoint] = {}
+        self._plugged: dict[str, int] = {}
+        """How often each container was plugged in before, by its id."""
         self._has_bridge = False
         self._created_ns = engine.now_ns()
 
@@ -100,6 +105,10 @@ class Network:
     def detach(self, container: "Container") -> None:
         """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""
         self._endpoints.pop(container.id, None)
+
+    def forget(self, container: "Container") -> None:
+        """Remember nothing of a container that is removed."""
+        self._plugged.pop(container.id, None)
 
     # inside
 
@@ -168,7 +177,16 @@ class Network:
                 f"failed to create endpoint {container.name} on network bridge: "
                 "no available IPv4 addresses on this network's address pools: bridge"
             )
-        return Endpoint(number=number, veth=f"veth{container.id[:7]}")
+        return Endpoint(number=number, veth=f"veth{self._cable(container)}")
+
+    def _cable(self, container: "Container") -> str:
+        """Return seven digits of a container's id, others each time it starts.
+
+        Linux may still be busy with the last cable: it takes down a network namespace when nobody waits for it.
+        """
+        times = self._plugged[container.id] = self._plugged.get(container.id, -1) + 1
+        first = times * _DIGITS % (len(container.id) - _DIGITS)
+        return container.id[first : first + _DIGITS]
 
     def _told(self, container: "Container", what: str, why: str) -> None:
         self._engine.monitor.operation(f"give {container.name} {what}", why, ref="docker run --network")
