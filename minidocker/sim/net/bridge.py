@@ -37,15 +37,11 @@ class Bridge(Link):
     # ports
 
     def enslave(self, link: Link) -> None:
-        """Make a link a port; EINVAL for a loopback, ELOOP for a bridge."""
-        if isinstance(link, Loopback):
+        """Make a link a port; EINVAL for a loopback or a link without an address, ELOOP for a bridge."""
+        if isinstance(link, Loopback) or link.mac == NO_MAC:
             fail(errno.EINVAL)
         if isinstance(link, Bridge):
             fail(errno.ELOOP)
-        if link.master is self:
-            return
-        if link.master is not None:
-            link.master.release(link)
         self.ports[link] = None
         link.master = self
         self._fit_to(link)
@@ -88,9 +84,10 @@ class Bridge(Link):
         self.mac_given = True
 
     def set_mtu(self, mtu: int) -> None:
-        """Set the size for good."""
+        """Set the size for good, unless it is what it was."""
+        was = self.mtu
         super().set_mtu(mtu)
-        self.mtu_given = True
+        self.mtu_given |= mtu != was
 
     # frames
 

@@ -3,7 +3,7 @@
 import errno
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import fail
+from minidocker.linux import fail, strerror
 from minidocker.netlink import Link as LinkValue
 from minidocker.sim.net.address import NO_MAC, is_group
 
@@ -120,7 +120,7 @@ class Link:
 
     def set_mtu(self, mtu: int) -> None:
         """Set the largest packet, in bytes; EINVAL."""
-        if not LEAST_MTU <= mtu <= self.largest_mtu:
+        if mtu != self.mtu and not LEAST_MTU <= mtu <= self.largest_mtu:
             fail(errno.EINVAL)
         self.mtu = mtu
         if self.master is not None:
@@ -164,6 +164,13 @@ class Loopback(Link):
     def send(self, frame: "Ethernet") -> None:
         """Come in again."""
         self.namespace.softirq.raise_for(self, self, frame)
+
+    def set_mtu(self, mtu: int) -> None:
+        """Set the largest packet. Below 68 Linux would take IP off this link; that is not modelled (EINVAL)."""
+        if mtu < LEAST_MTU:
+            text = f"{strerror(errno.EINVAL)}: the simulator has no loopback without IP, which needs {LEAST_MTU} bytes"
+            raise OSError(errno.EINVAL, text)
+        super().set_mtu(mtu)
 
 
 class Dummy(Link):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from minidocker.sim.user_namespace import UserNamespace
 
 #: What ``lo`` is given when it is switched on.
-LOOPBACK_ADDRESS: Final = InterfaceAddress(local="127.0.0.1", prefix=8, scope="host")
+LOOPBACK: Final = "127.0.0.1"
 
 
 class NetNamespace(Namespace):
@@ -105,9 +105,9 @@ class NetNamespace(Namespace):
     # addresses
 
     def link_up(self, link: Link) -> None:
-        """Bring the routes of a link's addresses; ``lo`` gets its address when it is first switched on."""
-        if link is self.loopback and LOOPBACK_ADDRESS not in link.addresses:
-            link.addresses.insert(0, LOOPBACK_ADDRESS)
+        """Bring the routes of a link's addresses; ``lo`` gets its own address, unless it has it."""
+        if link is self.loopback and not any(one.local == LOOPBACK for one in link.addresses):
+            self.add_address(link, LOOPBACK, 8, "")
         for address in link.addresses:
             self._add_routes(link, address)
 
@@ -149,9 +149,11 @@ class NetNamespace(Namespace):
                 table.add(route)
 
     def _remove_routes(self, link: Link, address: InterfaceAddress) -> None:
-        """Take away what the address brought, and all routes that prefer it as their source."""
+        """Take away what only this address brought, and all routes that prefer it as their source."""
+        kept = [route for other in link.addresses for _, route in self._routes_of(link, other)]
         for table, route in self._routes_of(link, address):
-            self.routes.remove_from(table, route)
+            if route not in kept:
+                self.routes.remove_from(table, route)
         if not self.routes.is_local(address.local):
             for route in [route for route in self.routes.main if route.source == address.local]:
                 self.routes.main.remove(route)

@@ -6,7 +6,7 @@ network namespace belongs to.
 
 import errno
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import fail, strerror
 from minidocker.netlink import Address, Link, Neighbour, Route
@@ -14,7 +14,7 @@ from minidocker.sim.capability import capable
 from minidocker.sim.net import address as addresses
 from minidocker.sim.net import route as routes
 from minidocker.sim.net.bridge import Bridge
-from minidocker.sim.net.link import Dummy
+from minidocker.sim.net.link import NAME_MAX, Dummy
 from minidocker.sim.net.link import Link as Device
 from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.net.veth import Veth
@@ -22,6 +22,9 @@ from minidocker.sim.nsfs import NamespaceFile
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
+
+#: The kinds of links that can be made.
+_KINDS: Final = ("bridge", "dummy", "veth")
 
 
 def _ruled(task: "Task") -> NetNamespace:
@@ -52,27 +55,37 @@ def sys_newlink(
 ) -> None:
     """Make a link (RTM_NEWLINK); of a veth, both ends, the other in the namespace of the descriptor ``netns``.
 
-    EEXIST, EPERM; EOPNOTSUPP for a kind that is not there, EADDRNOTAVAIL for an address of a group's.
+    EADDRNOTAVAIL for an address of a group's, EEXIST, EPERM, EOPNOTSUPP for a kind that is not there.
     """
     namespace = _ruled(task)
     there = namespace if netns is None else _target(task, netns)
-    name = namespace.free_name(name)
+    if len(name) > NAME_MAX:
+        fail(errno.ERANGE)
     mac = addresses.mac(address) if address else ""
-    if mac and (addresses.is_group(mac) or mac == addresses.NO_MAC):
+    if kind in _KINDS and mac and (addresses.is_group(mac) or mac == addresses.NO_MAC):
         fail(errno.EADDRNOTAVAIL)
-    if kind == "veth":
-        other = there.free_name(peer or "veth%d")
-        if there is namespace and other == name:
-            fail(errno.EEXIST)
-        far = Veth(there, other, _made_up(there))
-        Veth(namespace, name, mac or _made_up(namespace)).join(far)
-    elif kind == "bridge":
-        Bridge(namespace, name, mac or _made_up(namespace), given=bool(mac))
-    elif kind == "dummy":
-        Dummy(namespace, name, mac or _made_up(namespace))
-    else:
+    if name in namespace.by_name:
+        fail(errno.EEXIST)
+    if kind not in _KINDS:
         text = f"{strerror(errno.EOPNOTSUPP)}: the simulator has no links of kind {kind!r}"
         raise OSError(errno.EOPNOTSUPP, text)
+    if kind == "veth":
+        _new_pair(namespace, name, mac, there, peer)
+    elif kind == "bridge":
+        Bridge(namespace, namespace.free_name(name), mac or _made_up(namespace), given=bool(mac))
+    else:
+        Dummy(namespace, namespace.free_name(name), mac or _made_up(namespace))
+
+
+def _new_pair(namespace: NetNamespace, name: str, mac: str, there: NetNamespace, peer: str) -> None:
+    """Make both ends, the other one first: it has the lower index. If this one cannot be, both are gone again."""
+    far = Veth(there, there.free_name(peer or "veth%d"), _made_up(there))
+    try:
+        near = Veth(namespace, namespace.free_name(name), mac or _made_up(namespace))
+    except OSError:
+        there.drop(far)
+        raise
+    near.join(far)
 
 
 def sys_setlink(
@@ -91,7 +104,7 @@ def sys_setlink(
     ENODEV; EBUSY for a new name while it is up, before Linux 6.2; EINVAL for a bridge that is to move.
     """
     namespace = _ruled(task)
-    link = namespace.find(name)
+    link, bridge = namespace.find(name), namespace.find(master) if master else None
     if netns is not None:
         _move(link, _target(task, netns), new_name)
     if address:
@@ -100,10 +113,10 @@ def sys_setlink(
         link.set_mtu(mtu)
     if new_name and new_name != link.name:
         _rename(link, new_name)
-    if master is not None:
-        _enslave(link, link.namespace.find(master) if master else None)
     if up is not None:
         link.set_up(up)
+    if master is not None:
+        _enslave(link, bridge)
 
 
 def _move(link: Device, target: NetNamespace, new_name: str) -> None:
@@ -128,12 +141,14 @@ def _rename(link: Device, new_name: str) -> None:
 
 
 def _enslave(link: Device, master: Device | None) -> None:
-    if master is None:
-        if link.master is not None:
-            link.master.release(link)
-    elif isinstance(master, Bridge):
+    """Make a link a port of a bridge, or none's; whatever becomes of that, it is its old bridge's no more."""
+    if link.master is master:
+        return
+    if link.master is not None:
+        link.master.release(link)
+    if isinstance(master, Bridge):
         master.enslave(link)
-    else:
+    elif master is not None:
         fail(errno.EOPNOTSUPP)
 
 
@@ -198,10 +213,13 @@ def sys_newroute(task: "Task", destination: str, *, gateway: str = "", link: str
 
 
 def sys_delroute(task: "Task", destination: str, *, gateway: str = "", link: str = "") -> None:
-    """Remove a route (RTM_DELROUTE); ESRCH."""
+    """Remove a route (RTM_DELROUTE); ESRCH, EINVAL for an address of a host where a network's should be."""
     namespace = _ruled(task)
     net, prefix = addresses.network(destination)
-    namespace.routes.remove_by_call(net, prefix, gateway, namespace.find(link) if link else None)
+    device = namespace.find(link) if link else None
+    if net & ~addresses.mask(prefix):
+        fail(errno.EINVAL)
+    namespace.routes.remove_by_call(net, prefix, gateway, device)
 
 
 def sys_getroute(task: "Task") -> list[Route]:
