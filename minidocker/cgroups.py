@@ -70,6 +70,10 @@ class Cgroups:
             f"error during container init: error setting cgroup config for procHooks process: {why}", exit_code=125
         )
 
+    def has(self, container_id: str) -> bool:
+        """Has a container groups of its own?"""
+        return container_id in self._groups
+
     @contextmanager
     def held(self, container_id: str) -> Iterator[int | None]:
         """Hold a container's v2 group open, so that a task can be born in it; None where there is no v2."""

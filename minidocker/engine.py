@@ -24,6 +24,7 @@ from minidocker import (
     resources,
     runtime,
     security,
+    shm,
     spec,
     start,
 )
@@ -41,6 +42,7 @@ from minidocker.create import (
 )
 from minidocker.errors import Conflict, InvalidParameter, NameConflict, NoSuchContainer, StartError
 from minidocker.execs import Exec, ExecOptions
+from minidocker.host_config import HostConfig
 from minidocker.image import GO_ARCHITECTURES, Image
 from minidocker.image_store import ImageStore
 from minidocker.kernel import Event, Files, Kernel
@@ -266,7 +268,7 @@ class Engine:
         if name in self.containers:
             raise NameConflict(name, self.containers[name].id)
         namespaces.check(options.host_config, self.find)
-        config = self.network.named(options.host_config)
+        config = self._with_defaults(self.network.named(options.host_config))
         mounts.check(config.tmpfs)
         caps = capabilities.effective(add=config.cap_add, drop=config.cap_drop, privileged=config.privileged)
         rights = security.parse(config.security_opt, privileged=config.privileged)
@@ -298,6 +300,11 @@ class Engine:
             created_ns=self._clock_ns(),
         )
 
+    def _with_defaults(self, config: HostConfig) -> HostConfig:
+        """Return a configuration with the daemon's own words where nothing was said: its cgroup namespace is one."""
+        mode = config.cgroupns_mode or ("private" if self.cgroups.layout.kind == "v2" else "host")
+        return replace(config, cgroupns_mode=mode)
+
     def _mount(self, container: Container) -> None:
         self.monitor.operation(
             f"mount the layers of {container.name}",
@@ -324,6 +331,8 @@ class Engine:
                     cgroups=doors,
                     join=join,
                     unshare=plan.unshared,
+                    shm=shm.prepare(self, container),
+                    cgroup_mounts=self._cgroup_mounts(container),
                     files=container_files.mounts(self._files_of(container)),
                     rootless=self.rootless,
                 )
@@ -369,6 +378,12 @@ class Engine:
                 ref="docker run --memory --cpus --pids-limit",
             )
             self.cgroups.create(container.id, limits)
+
+    def _cgroup_mounts(self, container: Container) -> list[mounts.Mount]:
+        """Return what shows a container its control groups, if it has any."""
+        if not self.cgroups.has(container.id):
+            return []
+        return list(mounts.cgroups(self.cgroups.layout, container.id, container.host_config))
 
     def _attach(self, container: Container) -> None:
         """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
@@ -435,6 +450,7 @@ class Engine:
         for process in (container, *container.execs):
             self._end(process)
         self._detach(container)
+        shm.release(self, container)
         try:
             self.kernel.umount2(container.merged, 0)
         except OSError as error:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from minidocker.cgroup_files import PARENT
 from minidocker.errors import InvalidParameter
 from minidocker.linux import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_STRICTATIME
 
 if TYPE_CHECKING:
+    from minidocker.cgroup_files import Layout
     from minidocker.host_config import HostConfig
 
+_CGROUPS: Final = "/sys/fs/cgroup"
 _SAFE: Final = MS_NOSUID | MS_NODEV | MS_NOEXEC
 _DEV: Final = "mode=755,size=65536k"
 SHM_BYTES: Final = 64 << 20
@@ -42,7 +45,7 @@ class Mount:
         return [self.source, self.target, self.fstype, self.flags, self.data]
 
 
-def of(config: "HostConfig", *, shm: str = "", rootless: bool = False) -> list[Mount]:
+def of(config: "HostConfig", *, shm: str = "", cgroups: "Sequence[Mount]" = (), rootless: bool = False) -> list[Mount]:
     """Return a container's mounts, in Docker's order. ``shm`` is a directory of the host's to be its /dev/shm."""
     readonly = 0 if config.privileged else MS_RDONLY
     pts = "newinstance,ptmxmode=0666,mode=0620" + ("" if rootless else ",gid=5")
@@ -53,10 +56,32 @@ def of(config: "HostConfig", *, shm: str = "", rootless: bool = False) -> list[M
         ),
         Mount(source="devpts", target="/dev/pts", fstype="devpts", flags=MS_NOSUID | MS_NOEXEC, data=pts),
         _sys(config, rootless=rootless, readonly=readonly),
+        *cgroups,
         Mount(source="mqueue", target="/dev/mqueue", fstype="mqueue", flags=_SAFE),
         *_shm(config, shm),
         *(_tmpfs(word) for word in config.tmpfs),
     ]
+
+
+def cgroups(layout: "Layout", container_id: str, config: "HostConfig") -> Iterator[Mount]:
+    """Yield the mounts that show a container its control groups, read-only unless it is privileged (runc).
+
+    Version 2 is mounted anew: in a cgroup namespace of its own the container's group is the root. Of version 1 each
+    hierarchy is; without such a namespace the group's directory is bound there, and the names above it are not seen.
+    """
+    flags = _SAFE | (0 if config.privileged else MS_RDONLY)
+    private = config.cgroupns_mode == "private"
+    if layout.kind == "v2":
+        yield Mount(source="cgroup", target=_CGROUPS, fstype="cgroup2", flags=flags)
+        return
+    yield Mount(source="tmpfs", target=_CGROUPS, fstype="tmpfs", flags=_SAFE, data="mode=755")
+    for root in dict.fromkeys(at for at in layout.v1.values() if at in layout.roots):
+        target = f"{_CGROUPS}/{root.rpartition('/')[2]}"
+        named = ",".join(name for name, at in layout.v1.items() if at == root)
+        if private:
+            yield Mount(source="cgroup", target=target, fstype="cgroup", flags=flags, data=named)
+        else:
+            yield Mount(source=f"{root}/{PARENT}/{container_id}", target=target, flags=flags | MS_BIND | MS_REC)
 
 
 def _sys(config: "HostConfig", *, rootless: bool, readonly: int) -> Mount:

@@ -41,8 +41,9 @@ async def prepare_root(k: System, root: str, mounts: Sequence[Sequence[Any]], *,
     """Make the mounts private, and give the merged tree its file systems and its /dev."""
     await k.mount("", "/", "", MS_REC | MS_PRIVATE)
     await k.mount(root, root, "", MS_BIND | MS_REC)
+    seen: set[str] = set()
     for source, target, fstype, flags, data in mounts:
-        await mount_within(k, root, source, target, fstype, flags, data)
+        await mount_within(k, root, source, target, fstype, flags, data, seen)
     mask = await k.umask(0)
     for name, major, minor in DEVICES:
         await make_device(k, f"{root}/dev/{name}", major, minor)
@@ -53,22 +54,28 @@ async def prepare_root(k: System, root: str, mounts: Sequence[Sequence[Any]], *,
         await confine_devices(k, f"{root}/dev")
 
 
-async def mount_within(k: System, root: str, source: str, target: str, fstype: str, flags: int, data: str) -> None:
+async def mount_within(
+    k: System, root: str, source: str, target: str, fstype: str, flags: int, data: str, seen: set[str]
+) -> None:
     """Mount at a path of the container's, which is made if it is missing, and nowhere else.
 
     An image may have a symbolic link where /proc belongs. Followed from here, before the root is pivoted, it would lead
     into the host's tree: CVE-2021-30465 was that. So every part of the path must be an ordinary directory, and the last
-    one an ordinary file where a file is bound.
+    one an ordinary file where a file is bound. ``seen`` has the directories that were found to be so.
     """
     *above, last = target.strip("/").split("/")
     path = root
     for name in above:
         path = f"{path}/{name}"
-        await _ordinary(k, path, S_IFDIR, f"error mounting {source!r} to rootfs at {target!r}")
+        if path not in seen:
+            await _ordinary(k, path, S_IFDIR, f"error mounting {source!r} to rootfs at {target!r}")
+            seen.add(path)
     path = f"{path}/{last}"
     kind = (await k.stat(source)).st_mode & S_IFMT if flags & MS_BIND else S_IFDIR
     await _ordinary(k, path, kind, f"error mounting {source!r} to rootfs at {target!r}", fstype)
     await k.mount(source, path, fstype, flags, data)
+    if flags & MS_BIND and flags & MS_RDONLY:  # a bind takes over the flags of what it binds: others come afterwards
+        await k.mount(source, path, "", (flags & ~MS_REC) | MS_REMOUNT, "")
 
 
 async def _ordinary(k: System, path: str, kind: int, what: str, fstype: str = "") -> None:

@@ -15,6 +15,7 @@ def of(
     unshare: int = 0,
     shm: str = "",
     files: Sequence[mounts.Mount] = (),
+    cgroup_mounts: Sequence[mounts.Mount] = (),
     rootless: bool = False,
 ) -> Spec:
     """Return what a container's init is told. ``join`` are the descriptors of namespaces that it enters."""
@@ -31,7 +32,9 @@ def of(
         cgroups=tuple(cgroups),
         join=tuple(join),
         unshare=unshare,
-        mounts=[mount.to_json() for mount in [*mounts.of(config, shm=shm, rootless=rootless), *files]],
+        mounts=[
+            mount.to_json() for mount in [*mounts.of(config, shm=shm, cgroups=cgroup_mounts, rootless=rootless), *files]
+        ],
         masked=mounts.MASKED if container.covered else (),
         protected=mounts.READ_ONLY if container.covered else (),
         read_only=config.read_only,

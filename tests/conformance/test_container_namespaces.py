@@ -41,6 +41,38 @@ def test_the_ipc_namespace_of_another(host):
     assert namespace(host, "taker", "ipc") == namespace(host, "giver", "ipc")
 
 
+def test_shared_memory_of_another(host):
+    said(host, "run -d --name giver --ipc shareable lab sleep 1000")
+    said(host, "exec giver sh -c 'echo mine > /dev/shm/x'")
+    assert said(host, "run --rm --ipc container:giver lab cat /dev/shm/x") == "mine\n"
+    assert host.docker("run --rm lab ls /dev/shm").stdout == ""
+
+
+def groups(text):
+    """Return the paths in /proc/PID/cgroup of the hierarchies that limit memory."""
+    rows = [line.split(":", 2) for line in text.splitlines()]
+    return [path for _, names, path in rows if "memory" in names.split(",") or not names][:1]
+
+
+def test_the_cgroup_namespace(host):
+    """Docker's default: private on version 2, the host's on version 1."""
+    has_v2_alone = host.engine.cgroups.layout.kind == "v2"
+    for mode, private in (("", has_v2_alone), ("--cgroupns private", True), ("--cgroupns host", False)):
+        said(host, f"run -d --name web -m 64m {mode} lab sleep 1000")
+        (path,) = groups(said(host, "exec web cat /proc/self/cgroup"))
+        assert path == ("/" if private else f"/docker/{host.engine.find('web').id}")
+        assert (namespace(host, "web", "cgroup") != own_namespace(host, "cgroup")) == private
+        said(host, "rm -f web")
+
+
+def test_its_control_groups_can_be_read_and_not_changed(host):
+    name = "memory.max" if host.engine.cgroups.layout.kind == "v2" else "memory/memory.limit_in_bytes"
+    script = f"cat /sys/fs/cgroup/{name}; echo 1 > /sys/fs/cgroup/{name}"
+    outcome = host.docker(["run", "--rm", "-m", "64m", "lab", "sh", "-c", script])
+    assert outcome.stdout == f"{64 << 20}\n"
+    assert outcome.stderr == f"sh: can't create /sys/fs/cgroup/{name}: Read-only file system\n"
+
+
 def test_ipc_none_has_no_shm(host):
     outcome = host.docker("run --rm --ipc none lab ls /dev/shm")
     assert outcome.exit_code == 1
@@ -50,6 +82,7 @@ def test_ipc_none_has_no_shm(host):
 def test_names(host):
     script = "hostname; echo $HOSTNAME"
     assert said(host, ["run", "--rm", "-h", "a.b", "lab", "sh", "-c", script]) == "a.b\na.b\n"
+    assert said(host, "run --rm --domainname d.org lab cat /proc/sys/kernel/domainname") == "d.org\n"
 
 
 def test_the_hosts_name(host):
