@@ -108,6 +108,8 @@ _ERRORS: Final[Mapping[tuple[str, str], str]] = {
     ("setns", "EPERM"): "To join a namespace one needs CAP_SYS_ADMIN, in one's own user namespace and in its owner.",
     ("setns", "EINVAL"): "This namespace cannot be joined from here, or the descriptor leads to another kind.",
     ("mount", "EPERM"): "To mount one needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.",
+    ("mount", "ENOENT"): "There is no such file here: nothing to mount, or nothing to mount over.",
+    ("mount", "ENOTDIR"): "A file is not mounted over a directory, nor a directory over a file.",
     ("sethostname", "EPERM"): "The host name needs CAP_SYS_ADMIN in the owner of the UTS namespace.",
     ("mknod", "EPERM"): "Device nodes need CAP_MKNOD in the outermost user namespace.",
     ("kill", "EPERM"): "The task belongs to another user, and the caller lacks CAP_KILL.",

@@ -21,11 +21,14 @@ class Links:
         """Give a new network namespace what each has: a loopback device that is down."""
         draft.put(("links", space), {"lo": {"kind": "loopback", "up": False, "addresses": []}})
 
-    def newlink(self, draft: Draft, space: str, name: str, kind: str, peer: str) -> None:
-        """Note a new link, down; of a veth both ends."""
-        draft.put(("links", space, name), _link(kind, [space, peer] if peer else None))
+    def newlink(self, draft: Draft, space: str, name: str, kind: str, asked: Mapping[str, Any], target: str) -> None:
+        """Note a new link, down; of a veth both ends, the other one perhaps in another namespace, ``target``."""
+        peer = asked.get("peer")
+        there = target or space
+        row = _link(kind, [there, peer] if peer else None)
+        draft.put(("links", space, name), row | ({"address": asked["address"]} if asked.get("address") else {}))
         if peer:
-            draft.put(("links", space, peer), _link(kind, [space, name]))
+            draft.put(("links", there, peer), _link(kind, [space, name]))
 
     def setlink(self, draft: Draft, space: str, name: str, wanted: Mapping[str, Any], target: str) -> None:
         """Note a change of a link. ``target`` is the network namespace that it is moved to, or nothing."""

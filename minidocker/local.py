@@ -14,10 +14,10 @@ from minidocker.cgroup_table import MEMBERS
 from minidocker.kernel import SyscallEvent
 from minidocker.sources import CGROUP, SAID, Source, in_proc
 
-#: Calls whose first argument is a descriptor (setlink has it in ``netns``).
+#: Calls whose first argument is a descriptor (newlink and setlink have it in ``netns``).
 TAKE_FDS: Final = frozenset({
-    "read", "write", "setns", "setlink", "accept4", "connect", "bind", "listen", "sendto", "recvfrom", "shutdown",
-    "getsockname", "getpeername", "setsockopt",
+    "read", "write", "setns", "newlink", "setlink", "accept4", "connect", "bind", "listen", "sendto", "recvfrom",
+    "shutdown", "getsockname", "getpeername", "setsockopt",
 })  # fmt: skip
 
 #: Calls whose result is a number, or a name, that only this kernel gives.

@@ -159,7 +159,9 @@ class Tasks:
 
     def source(self, event: SyscallEvent) -> Source | None:
         """Return what the descriptor leads to that a call was given, or None if it is an ordinary file or no call's."""
-        fd = event.kwargs.get("netns") if event.name == "setlink" else event.args[0] if event.args else None
+        fd = (
+            event.kwargs.get("netns") if event.name in ("setlink", "newlink") else event.args[0] if event.args else None
+        )
         return self.sources.of(event.task, fd) if isinstance(fd, int) and event.name in local.TAKE_FDS else None
 
     def where(self, event: SyscallEvent, state: State) -> str:
@@ -391,12 +393,15 @@ class Tasks:
 
     def _newlink(self, draft: Draft, event: SyscallEvent) -> None:
         name, kind = event.args[:2]
-        self.links.newlink(draft, self._net(event), name, kind, event.kwargs.get("peer") or "")
+        self.links.newlink(draft, self._net(event), name, kind, event.kwargs, self._target(event))
 
     def _setlink(self, draft: Draft, event: SyscallEvent) -> None:
+        self.links.setlink(draft, self._net(event), event.args[0], event.kwargs, self._target(event))
+
+    def _target(self, event: SyscallEvent) -> str:
+        """Return the network namespace that ``netns`` leads to, or nothing."""
         source = self.source(event)
-        target = source.what if source and source.kind == NAMESPACE else ""
-        self.links.setlink(draft, self._net(event), event.args[0], event.kwargs, target)
+        return source.what if source and source.kind == NAMESPACE else ""
 
     def _dellink(self, draft: Draft, event: SyscallEvent) -> None:
         self.links.dellink(draft, self._net(event), event.args[0])

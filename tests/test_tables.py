@@ -338,6 +338,17 @@ def test_a_veth_pair_across_two_namespaces_and_a_bridge():
     assert set(story.state["links"]["net:1"]) == {"docker0"}
 
 
+def test_the_other_end_may_be_made_elsewhere_at_once():
+    story = Story()
+    story.clone(linux.CLONE_NEWNET, pids=(7,))
+    story.call("open", "/proc/7/ns/net", linux.O_RDONLY, result=5)
+    story.call("newlink", "veth1", "veth", kwargs={"peer": "eth0", "netns": 5, "address": "02:42:ac:11:00:09"})
+    trace = story.trace()
+    links = trace.at(len(trace) - 1)["links"]
+    assert trace.steps[-1].text == 'newlink("veth1", "veth", peer="eth0", netns=5<net:2>, address="02:42:ac:11:00:09")'
+    assert (links["net:1"]["veth1"]["peer"], links["net:2"]["eth0"]["peer"]) == (["net:2", "eth0"], ["net:1", "veth1"])
+
+
 def test_a_look_around_finds_links_that_were_there():
     story = Story()
     found = Link(index=2, name="docker0", kind="bridge", address="", mtu=1500, flags=("UP",))

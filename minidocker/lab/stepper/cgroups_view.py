@@ -7,6 +7,7 @@ allowed, as the group's own files last said. Twin of ``js/cgroups.js``.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from minidocker.cgroup_table import split
 from minidocker.lab.stepper.drawing import Drawing, State, by_line, containers_by_id, frozen_groups
 
 ROOT: Final = "/sys/fs/cgroup"
@@ -41,7 +42,7 @@ def cgroups(trace: Mapping[str, Any], state: State, old: State, steps: Sequence[
     groups = sorted(state.get("cgroups", {}), key=_tree_key)
     marked = {step.get("data", {}).get("path"): step["call"] for step in steps if step.get("data")}
     width = NAME + FILES + METER + 16
-    for x, text in ((10, "group and tasks"), (NAME, "written, and by which flag"), (NAME + FILES, "used")):
+    for x, text in ((10, "group and tasks"), (NAME, "written, and the flag that sets it"), (NAME + FILES, "used")):
         drawing.text(f"head {text}", "title dim", x, 20, text, 300)
     y = HEAD
     for group in groups:
@@ -87,10 +88,11 @@ def _settings(row: Mapping[str, Any] | None) -> Any:
 
 
 def group_name(state: State, group: str) -> str:
-    """Return how a group is called: its directory's name, or the container whose id that is."""
+    """Return how a group is called: its directory's name, or the container whose id that is; v1's hierarchy first."""
     last = group.rpartition("/")[2]
-    container = containers_by_id(state).get(last)
-    return f"{container} ({last[:12]})" if container else last
+    hierarchy = split(group)[0]
+    name = containers_by_id(state).get(last, last)
+    return f"{hierarchy} · {name}" if hierarchy else name
 
 
 def _name(drawing: Drawing, state: State, group: str, y: int, mark: str, *, frozen: bool) -> None:
@@ -102,7 +104,8 @@ def _name(drawing: Drawing, state: State, group: str, y: int, mark: str, *, froz
     names = ", ".join(f"{state['tasks'][task].get('name', '?')} {task}" for task in tasks)
     where = below.rpartition("/")[0]
     drawing.text(f"name {group}", "title", x, y + 21, group_name(state, group), NAME - x - 8)
-    drawing.text(f"tasks {group}", "note", x, y + 38, names or (f"below {where}" if where else "no task"), NAME - x - 4)
+    note = names or (f"below {where}" if where else "no task")
+    drawing.text(f"tasks {group}", "note", x, y + 38, note, NAME - x - 4)
     kills = row.get("oom_kills", 0)
     said = [
         "frozen" if frozen else "",
@@ -115,8 +118,7 @@ def _name(drawing: Drawing, state: State, group: str, y: int, mark: str, *, froz
             f"badge {group} {place}", f"badge {text.split()[0].rstrip(':').lower()}", x + place * 100, y + 43, 94, 17, 8
         )
         drawing.text(f"badge of {group} {place}", "note strong", x + place * 100 + 8, y + 56, text, 90)
-    called = f"{where}/{group_name(state, group)}" if where else group_name(state, group)
-    told = f"{called}: {names or 'no task'}" + "".join(f", {text}" for text in badges)
+    told = f"{group_name(state, group)}: {names or 'no task'}" + "".join(f", {text}" for text in badges)
     drawing.say(depth, told, now=bool(mark))
 
 

@@ -25,7 +25,7 @@ KINDS: Final[Mapping[str, str]] = {
     "cgroup": "groups",
 }  # fmt: skip
 
-NAME, WIDE, NARROW, PIDS, HEAD, ROW = 152, 80, 46, 60, 46, 42
+NAME, WIDE, NARROW, PIDS, HEAD, ROW = 152, 80, 54, 60, 46, 42
 
 #: More tasks than this are only counted, and more PID namespaces are left out.
 MOST_TASKS, MOST_PIDS = 40, 6

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from minidocker.lab.stepper.drawing import Drawing, State, by_line, container_of, sorted_spaces
+from minidocker.lab.stepper.drawing import LETTER, Drawing, State, by_line, container_of, sorted_spaces
 
 CHIP_W, CHIP_H, GAP, BOX_W, TITLE, BRIDGE, CABLE, LINE = 150, 50, 12, 348, 30, 38, 64, 18
 HOST: Final = "net:1"
@@ -137,10 +137,12 @@ def _chip(drawing: Drawing, state: State, old: State, place: _Place, space: str,
     place.links[name] = (x + CHIP_W // 2, y, y + CHIP_H)
     kind = f"link {link.get('kind') or 'link'} {'up' if link.get('up') else 'down'}{' now' if now else ''}"
     drawing.box(f"link {space} {name}", kind, x, y, CHIP_W, CHIP_H, 6)
-    said = f"{link.get('kind') or 'link'}, {'up' if link.get('up') else 'down'}"
+    said = f"{link.get('kind') or 'link'} {'up' if link.get('up') else 'down'}"
     addresses = ", ".join(link.get("addresses") or [])
     drawing.text(f"name {space} {name}", "title", x + 9, y + 19, name, CHIP_W - 12)
-    drawing.text(f"note {space} {name}", "note", x + CHIP_W - 9, y + 19, said, CHIP_W - 20 - 8 * len(name), "end")
+    drawing.text(
+        f"note {space} {name}", "note", x + CHIP_W - 9, y + 19, said, CHIP_W - 18 - LETTER * len(name) // 10, "end"
+    )
     drawing.text(
         f"address {space} {name}",
         "word",

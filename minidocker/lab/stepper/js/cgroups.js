@@ -2,6 +2,11 @@
 import { Drawing, byLine, containersById, frozenGroups } from "./drawing.js";
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
+// As in cgroup_table.py: names below the root that are hierarchies of their own.
+const HIERARCHIES = new Set(
+  `cpu cpuacct cpu,cpuacct cpuset memory pids freezer devices blkio net_cls net_prio net_cls,net_prio perf_event hugetlb
+  rdma misc unified systemd`.split(/\s+/),
+);
 const FLAGS = {
   "memory.max": "-m",
   "memory.limit_in_bytes": "-m",
@@ -36,7 +41,7 @@ export function cgroups(trace, state, old, steps) {
     .map(([, group]) => group);
   const marked = new Map(steps.filter((step) => step.data).map((step) => [step.data.path, step.call]));
   const width = C.name + C.files + C.meter + 16;
-  const heads = [[10, "group and tasks"], [C.name, "written, and by which flag"], [C.name + C.files, "used"]]; // prettier-ignore
+  const heads = [[10, "group and tasks"], [C.name, "written, and the flag that sets it"], [C.name + C.files, "used"]]; // prettier-ignore
   for (const [x, text] of heads) drawing.text(`head ${text}`, "title dim", x, 20, text, 300);
   let y = C.head;
   for (const group of groups) y += groupRow(drawing, trace, state, old, group, y, marked.get(group) || "");
@@ -86,8 +91,9 @@ function settingsOf(row) {
 
 function groupName(state, group) {
   const last = group.slice(group.lastIndexOf("/") + 1);
-  const container = containersById(state).get(last);
-  return container ? `${container} (${last.slice(0, 12)})` : last;
+  const first = group.slice(CGROUP_ROOT.length + 1).split("/")[0];
+  const name = containersById(state).get(last) ?? last;
+  return HIERARCHIES.has(first) ? `${first} · ${name}` : name;
 }
 
 const groupDepth = (group) => group.replace(CGROUP_ROOT, "").split("/").length - 1;
@@ -114,8 +120,7 @@ function groupHead(drawing, state, group, y, mark, frozen) {
     drawing.box(`badge ${group} ${place}`, `badge ${kind}`, x + place * 100, y + 43, 94, 17, 8);
     drawing.text(`badge of ${group} ${place}`, "note strong", x + place * 100 + 8, y + 56, text, 90);
   });
-  const called = where ? `${where}/${groupName(state, group)}` : groupName(state, group);
-  drawing.say(depth, `${called}: ${names || "no task"}${badges.map((text) => `, ${text}`).join("")}`, Boolean(mark));
+  drawing.say(depth, `${groupName(state, group)}: ${names || "no task"}${badges.map((text) => `, ${text}`).join("")}`, Boolean(mark));
 }
 
 function fileLine(drawing, group, name, value, y, changed) {

@@ -2,7 +2,7 @@
 import { attr, draw, focusable, node, put } from "./dom.js";
 import { cutEnd } from "./words.js";
 
-const LETTER = 73; // tenths of a pixel
+export const LETTER = 73; // tenths of a pixel
 const SMALL_LETTER = 67;
 const ARROW_HEAD = 6;
 

@@ -10,7 +10,7 @@ const SPACE_KINDS = {
   uts: "host name",
   cgroup: "groups",
 };
-const N = { name: 152, wide: 80, narrow: 46, pids: 60, head: 46, row: 42, mostTasks: 40, mostPids: 6 };
+const N = { name: 152, wide: 80, narrow: 54, pids: 60, head: 46, row: 42, mostTasks: 40, mostPids: 6 };
 
 export function namespaces(trace, state, old) {
   const drawing = new Drawing();

@@ -1,5 +1,5 @@
 // Network: namespaces as boxes, links in them, cables between them, and the frame on its way. Twin of network_view.py.
-import { Drawing, byLine, containerOf, sortedSpaces } from "./drawing.js";
+import { Drawing, LETTER, byLine, containerOf, sortedSpaces } from "./drawing.js";
 
 const W = { chip: 150, height: 50, gap: 12, box: 348, title: 30, bridge: 38, cable: 64, line: 18, mostFrames: 6 };
 const HOST_NET = "net:1";
@@ -124,8 +124,9 @@ function linkChip(drawing, state, old, place, space, name, x, y) {
   drawing.box(`link ${space} ${name}`, kind, x, y, W.chip, W.height, 6);
   const addresses = (link.addresses || []).join(", ");
   drawing.text(`name ${space} ${name}`, "title", x + 9, y + 19, name, W.chip - 12);
-  const room = W.chip - 20 - 8 * Array.from(name).length;
-  drawing.text(`note ${space} ${name}`, "note", x + W.chip - 9, y + 19, linkWords(link), room, "end");
+  const room = W.chip - 18 - Math.floor((LETTER * Array.from(name).length) / 10);
+  const how = `${link.kind || "link"} ${link.up ? "up" : "down"}`;
+  drawing.text(`note ${space} ${name}`, "note", x + W.chip - 9, y + 19, how, room, "end");
   const said = addresses || (link.master ? `port of ${link.master}` : "no address");
   drawing.text(`address ${space} ${name}`, "word", x + 9, y + 38, said, W.chip - 12);
   sayLink(drawing, state, space, name, now);
