@@ -64,6 +64,8 @@ def text(event: SyscallEvent, said: str, source: Source | None, task_of: Callabl
         said = _ADDRESS.sub("ADDRESS", said)
     if event.name == "write" and source is not None and source.kind == CGROUP and _of_members(source):
         said = f"write({event.args[0]}) of {task_of(_pid(event.args[1]))}"
+    if event.name == "write" and isinstance(event.args[1], bytes) and MEASURED.search(event.args[1]):
+        said = f"write({event.args[0]}, {strace.quote(MEASURED.sub(b'TIME', event.args[1]))})"
     said = _PROC_PID.sub(lambda found: f'"/proc/{task_of(int(found[1])) or "PID"}', said)
     return _PORT.sub(lambda found: "htons(PORT)" if int(found[1]) >= _EPHEMERAL else found[0], said)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from minidocker.gauges import Gauges
 from minidocker.kernel import Files
 from minidocker.observe import UpperWatch
 from minidocker.real import wire
@@ -22,6 +23,7 @@ class Steps:
         """Start with nothing. ``files`` are calls that are not traced."""
         self._files = files
         self._watches: dict[str, UpperWatch] = {}
+        self._gauges = Gauges(files)
         self._queue: list[tuple[Any, ...]] = []
         self._unanswered: list[int] = []
         self.unseen = False
@@ -58,6 +60,8 @@ class Steps:
         try:
             if look:
                 self._look(name, args, uppers, inner)
+            with as_root():
+                inner += map(wire.pack_inner, self._gauges.after(task, name, args))
         except OSError as error:
             self._queue.append((wire.LOOKING_FAILED, wire.pack_error(error)))
         self._queue.append((task, actor, name, args, kwargs, *answer, inner, uppers, child, pids))

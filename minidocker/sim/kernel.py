@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker import arguments
-from minidocker.kernel import Event, Inner, Kernel, Listener, SyscallEvent
+from minidocker.gauges import Gauges
+from minidocker.kernel import Event, Files, Inner, Kernel, Listener, SyscallEvent
 from minidocker.linux import O_RDWR, S_IFCHR, S_IFDIR, S_IFIFO, fail
 from minidocker.observe import UpperWatch
 from minidocker.sim import (
@@ -100,6 +101,7 @@ class SimKernel(Kernel):
         self.inner: list[Inner] | None = None
         self.drivers: dict[tuple[int, int, int], SystemCall] = {**device.DRIVERS, (S_IFIFO, 0, 0): pipe.open_fifo}
         self._watches: dict[str, UpperWatch] = {}
+        self._gauges = Gauges(_Timeless(self))
         self.handles = FileHandles()
         self._last_device = self._last_mount_id = 0
         self.scheduler = Scheduler(self.clock, self.profile.cpus)
@@ -266,7 +268,7 @@ class SimKernel(Kernel):
                 kwargs=dict(kwargs),
                 result=result,
                 error=error,
-                inner=tuple(inner),
+                inner=(*inner, *self._gauges.after(task.line, name, args)),
                 uppers={key: entries for key, entries in changed.items() if entries},
                 **_born(task) if name == "clone" and error is None else {},
             )
@@ -314,6 +316,16 @@ def _born(task: Task) -> dict[str, Any]:
     """Return what an event tells of a task's youngest child."""
     child = task.children[-1]
     return {"child": child.line, "pids": tasks.numbers(child)}
+
+
+class _Timeless(Files):
+    """The host's side's calls, but that no time passes: for looking on."""
+
+    def __init__(self, kernel: "SimKernel") -> None:
+        self._kernel = kernel
+
+    def syscall(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        return self._kernel.perform(self._kernel.host, name, args, kwargs)
 
 
 def _plant(disk: Tmpfs) -> None:
