@@ -45,7 +45,7 @@ def result(event: SyscallEvent, source: Source | None) -> bool:
     """Does the result of a call differ between kernels?"""
     if event.name in ("listdir", "readlink"):
         return in_proc(event.args[0])
-    if event.name == "write" and isinstance(event.args[1], bytes) and MEASURED.search(event.args[1].decode("latin-1")):
+    if event.name == "write" and MEASURED.search(_written(event)):
         return True
     return event.name in _RESULTS or (event.name == "read" and source is not None and source.local)
 
@@ -64,10 +64,14 @@ def text(event: SyscallEvent, said: str, source: Source | None, task_of: Callabl
         said = _ADDRESS.sub("ADDRESS", said)
     if event.name == "write" and source is not None and source.kind == CGROUP and _of_members(source):
         said = f"write({event.args[0]}) of {task_of(_pid(event.args[1]))}"
-    if event.name == "write" and isinstance(event.args[1], bytes) and MEASURED.search(event.args[1]):
-        said = f"write({event.args[0]}, {strace.quote(MEASURED.sub(b'TIME', event.args[1]))})"
+    if event.name == "write" and MEASURED.search(_written(event)):
+        said = f"write({event.args[0]}, {strace.quote(MEASURED.sub('TIME', _written(event)))})"
     said = _PROC_PID.sub(lambda found: f'"/proc/{task_of(int(found[1])) or "PID"}', said)
     return _PORT.sub(lambda found: "htons(PORT)" if int(found[1]) >= _EPHEMERAL else found[0], said)
+
+
+def _written(event: SyscallEvent) -> str:
+    return event.args[1].decode("latin-1") if isinstance(event.args[1], bytes) else ""
 
 
 def _of_members(source: Source) -> bool:
