@@ -614,3 +614,29 @@ async def files_of_proc(k):
         header, *lines = (await read_file(k, f"/proc/self/net/{name}")).splitlines()
         columns = slice(0, 1) if name == "dev" else slice(1, 4) if name in ("tcp", "udp", "raw") else slice(None)
         await say(k, name, len(header), *sorted("|".join(line.split()[columns]) for line in lines))
+
+
+async def large(k):
+    """Send more than fits one frame: it goes in pieces, and comes whole."""
+    fd = await k.socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)
+    await k.sendto(fd, echo(77, 1, b"z" * 3000), ("10.1.0.2", 0))
+    packet, _ = await k.recvfrom(fd, 5000)
+    await say(k, len(packet), packet[2:4].hex(), packet[6:8].hex(), packet[20:28].hex(), packet[28:] == b"z" * 3000)
+    for size in (65507, 65508, 70000):
+        await say(k, size, await error_of(k.sendto(fd, echo(77, 2, b"z" * size), ("10.1.0.2", 0))))
+    datagram = await k.socket(AF_INET, SOCK_DGRAM)
+    await k.connect(datagram, ("10.1.0.2", 7000))
+    await k.write(datagram, b"y" * 10_000)
+    await say(k, await k.read(datagram, 100))
+
+
+async def large_there(k, _):
+    datagram = await k.socket(AF_INET, SOCK_DGRAM)
+    await k.bind(datagram, ("10.1.0.2", 7000))
+    await k.clone(says_how_much, datagram)
+
+
+async def says_how_much(k, datagram):
+    data, sender = await k.recvfrom(datagram, 1 << 16)
+    await k.sendto(datagram, f"{len(data)} {set(data)}".encode(), sender)
+    return 0

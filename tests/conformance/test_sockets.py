@@ -249,3 +249,13 @@ def test_a_router(kernel):
         "10.2.0.2 1 ('10.1.0.2', 0) 64 0b00",
         "10.3.0.1 ENETUNREACH",
     ]
+
+
+def test_what_does_not_fit_a_frame_goes_in_pieces(kernel):
+    assert cable(kernel, "large") == [
+        "3028 0bd4 0000 00005a0c004d0001 True",
+        "65507 65515",
+        "65508 EMSGSIZE",
+        "70000 EMSGSIZE",
+        "b'10000 {121}'",
+    ]

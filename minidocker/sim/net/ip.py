@@ -1,17 +1,17 @@
 """IP: what comes in is delivered, forwarded or dropped; what goes out finds its link (ip(7), net/ipv4).
 
-Not modelled: fragments (what does not fit a link is EMSGSIZE, or ICMP's "fragmentation needed" to who sent it),
-multicast groups, options, redirects, source address checks (rp_filter is 0, Linux's default), and IPv6.
+Not modelled: multicast groups, options, redirects, source address checks (rp_filter is 0, Linux's default), and IPv6.
 """
 
 import errno
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import IPPROTO_TCP, IPPROTO_UDP, fail, strerror
+from minidocker.linux import IPPROTO_TCP, IPPROTO_UDP, fail
 from minidocker.sim.net.address import ANY, BROADCAST, NO_MAC, is_loopback, is_multicast
 from minidocker.sim.net.arp import Arp
 from minidocker.sim.net.ethernet import Ethernet
+from minidocker.sim.net.fragment import Fragment, Pieces, cut
 from minidocker.sim.net.icmp import (
     ECHO_REPLY,
     ECHO_REQUEST,
@@ -23,7 +23,8 @@ from minidocker.sim.net.icmp import (
     UNREACHABLE,
     Icmp,
 )
-from minidocker.sim.net.ipv4 import IPv4
+from minidocker.sim.net.ipv4 import LARGEST, IPv4
+from minidocker.sim.net.tcp import Tcp
 from minidocker.sim.net.transport import TcpTable, UdpTable
 from minidocker.sim.net.udp import Udp
 
@@ -40,12 +41,13 @@ _ERRORS: Final = (UNREACHABLE, TIME_EXCEEDED)
 class Ip:
     """IP in one network namespace."""
 
-    __slots__ = ("_identification", "_namespace", "raw", "tcp", "udp")
+    __slots__ = ("_identification", "_namespace", "_pieces", "raw", "tcp", "udp")
 
     def __init__(self, namespace: "NetNamespace") -> None:
         """Start with packet number one."""
         self._namespace = namespace
         self._identification = 0
+        self._pieces = Pieces()
         self.raw: list[RawSocket] = []
         self.tcp = TcpTable(namespace)
         self.udp = UdpTable()
@@ -85,14 +87,19 @@ class Ip:
             self.send_error(packet, TIME_EXCEEDED, 0)
         elif route is None:
             self.send_error(packet, UNREACHABLE, NET_UNREACHABLE)
-        elif packet.size > route.link.mtu:
+        elif packet.size > route.link.mtu and packet.dont_fragment:
             self.send_error(packet, UNREACHABLE, FRAGMENTATION_NEEDED, route.link.mtu)
         else:
-            self._to_link(route, replace(packet, ttl=packet.ttl - 1))
+            self._output(route, route.link.mtu, replace(packet, ttl=packet.ttl - 1))
 
     def _deliver(self, packet: IPv4, *, everybody: bool) -> None:
-        """Give a packet to the protocol that it carries."""
+        """Give a packet to the protocol that it carries, once it is whole."""
         payload = packet.payload
+        if isinstance(payload, Fragment):
+            whole = self._pieces.take(packet, self._namespace.now_ns())
+            if whole is not None:
+                self._deliver(whole, everybody=everybody)
+            return
         if isinstance(payload, Icmp):
             for socket in list(self.raw):
                 socket.take(packet)
@@ -128,13 +135,20 @@ class Ip:
         return self._namespace.source_for(route, dst) if route else ANY
 
     def send(self, packet: IPv4) -> None:
-        """Send a packet of our own. ENETUNREACH; EMSGSIZE if its link does not take it whole."""
+        """Send a packet of our own. ENETUNREACH; EMSGSIZE for more than IP can tell of."""
+        if packet.size > LARGEST:
+            fail(errno.EMSGSIZE)
         route = self.route(packet.dst)
         link = self._namespace.loopback if route.kind == "local" else route.link
-        if packet.size > link.mtu:
-            text = f"{strerror(errno.EMSGSIZE)}: the simulator does not cut packets into fragments"
-            raise OSError(errno.EMSGSIZE, text)
-        self._to_link(route, packet)
+        self._output(route, link.mtu, packet)
+
+    def _output(self, route: "Route", mtu: int, packet: IPv4) -> None:
+        """Send a packet, in pieces if it is too large for its link (ip_finish_output)."""
+        if packet.size <= mtu:
+            self._to_link(route, packet)
+        elif not isinstance(packet.payload, Tcp):
+            for piece in cut(packet, mtu):
+                self._to_link(route, piece)
 
     def _to_link(self, route: "Route", packet: IPv4) -> None:
         namespace = self._namespace

@@ -1,4 +1,4 @@
-"""IP packets, version 4 (RFC 791). They are never cut into fragments here: what does not fit a link is refused."""
+"""IP packets, version 4 (RFC 791). What is too large for a link goes in pieces: ``fragment.py``."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
@@ -8,6 +8,7 @@ from minidocker.sim.net.address import dotted, packed
 from minidocker.sim.net.checksum import checksum
 
 if TYPE_CHECKING:
+    from minidocker.sim.net.fragment import Fragment
     from minidocker.sim.net.icmp import Icmp
     from minidocker.sim.net.tcp import Tcp
     from minidocker.sim.net.udp import Udp
@@ -17,9 +18,12 @@ HEADER: Final = 20
 #: How many routers a packet may pass (net.ipv4.ip_default_ttl).
 TTL: Final = 64
 NAMES: Final = {IPPROTO_ICMP: "icmp", IPPROTO_TCP: "tcp", IPPROTO_UDP: "udp"}
-_DONT_FRAGMENT: Final = 0x4000
+#: The largest packet that its 16 bits of length can tell of.
+LARGEST: Final = 0xFFFF
+_DONT_FRAGMENT, _MORE_FRAGMENTS = 0x4000, 0x2000
 
 Segment: TypeAlias = "Icmp | Udp | Tcp"
+Payload: TypeAlias = "Icmp | Udp | Tcp | Fragment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,7 @@ class IPv4:
 
     src: str
     dst: str
-    payload: Segment
+    payload: Payload
     ttl: int = TTL
     identification: int = 0
     dont_fragment: bool = True
@@ -54,7 +58,8 @@ class IPv4:
 
     def encode(self) -> bytes:
         """Return its bytes, the header with its checksum."""
-        fragment = _DONT_FRAGMENT if self.dont_fragment else 0
+        offset, more = getattr(self.payload, "offset", 0), getattr(self.payload, "more", False)
+        fragment = (_DONT_FRAGMENT if self.dont_fragment else 0) | (_MORE_FRAGMENTS if more else 0) | offset // 8
         numbers = (0x4500 | self.tos, self.size, self.identification, fragment, self.ttl << 8 | self.payload.PROTOCOL)
         start = b"".join(number.to_bytes(2, "big") for number in numbers)
         ends = packed(self.src) + packed(self.dst)

@@ -5,6 +5,7 @@ import pytest
 from minidocker.sim.net.arp import REPLY, REQUEST, Arp
 from minidocker.sim.net.checksum import checksum
 from minidocker.sim.net.ethernet import Ethernet
+from minidocker.sim.net.fragment import Pieces, cut
 from minidocker.sim.net.icmp import ECHO_REPLY, PORT_UNREACHABLE, TIME_EXCEEDED, UNREACHABLE, Icmp, decode
 from minidocker.sim.net.ipv4 import IPv4, pseudo_header, quoted
 from minidocker.sim.net.tcp import ACK, PSH, RST, SYN, Tcp
@@ -158,3 +159,36 @@ def test_a_wrong_checksum_is_seen():
 @pytest.mark.parametrize(("data", "sum"), [(b"", 0xFFFF), (b"\0\0", 0xFFFF), (b"\xff\xff", 0), (b"\x01", 0xFEFF)])
 def test_checksums(data, sum):
     assert checksum(data) == sum
+
+
+def test_pieces_have_the_bytes_that_linux_sent():
+    """The first 42 bytes of each frame of a ping of 3,000 bytes, as captured."""
+    message = Icmp(type=8, rest=77 << 16 | 1, data=b"z" * 3000)
+    packet = IPv4(src=LEFT, dst=RIGHT, identification=0x8E5E, payload=message)
+    frames = [Ethernet(dst=B, src=A, payload=piece) for piece in cut(packet, 1500)]
+    assert [(frame.size, frame.encode()[:42].hex()) for frame in frames] == [
+        (1514, "02000000000b02000000000a0800450005dc8e5e20004001b2be0a0100010a0100020800520c004d0001"),
+        (1514, "02000000000b02000000000a0800450005dc8e5e20b94001b2050a0100010a0100027a7a7a7a7a7a7a7a"),
+        (82, "02000000000b02000000000a0800450000448e5e01724001d6e40a0100010a0100027a7a7a7a7a7a7a7a"),
+    ]
+    assert [frame.what for frame in frames] == [
+        "IP 10.1.0.1 > 10.1.0.2: ICMP echo request, id 77, seq 1, length 1480",
+        *["IP 10.1.0.1 > 10.1.0.2: icmp"] * 2,
+    ]
+
+
+def test_pieces_come_in_any_order_and_not_too_late():
+    packet = IPv4(
+        src=LEFT, dst=RIGHT, identification=7, payload=Udp(source_port=1, destination_port=2, data=b"y" * 4000)
+    )
+    first, second, third = cut(packet, 1500)
+    pieces = Pieces()
+    assert [pieces.take(piece, 0) for piece in (third, first)] == [None, None]
+    whole = pieces.take(second, 1)
+    assert whole is not None
+    assert whole.payload == packet.payload
+    assert [pieces.take(piece, at) for piece, at in ((first, 0), (second, 1), (third, 40_000_000_000))] == [None] * 3
+    assert [piece.what for piece in (first, second)] == [
+        "IP 10.1.0.1.1 > 10.1.0.2.2: UDP, length 4000",
+        "IP 10.1.0.1 > 10.1.0.2: udp",
+    ]
