@@ -18,9 +18,9 @@ MODULES: Final[dict[str, str]] = {
     for name in (
         "basename", "busybox", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dd", "dirname", "du", "echo",
         "env", "false", "find", "grep", "head", "hexdump", "hostname", "id", "ifconfig", "ip", "kill", "ln", "ls",
-        "mkdir", "mkfifo", "mknod", "mount", "mv", "nc", "ping", "printf", "ps", "pwd", "readlink", "rm", "rmdir",
-        "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "touch", "tr",
-        "true", "umount", "uname", "uniq", "wc", "which", "whoami", "xargs", "yes",
+        "mkdir", "mkfifo", "mknod", "mount", "mv", "nc", "nproc", "ping", "printf", "ps", "pwd", "readlink", "rm",
+        "rmdir", "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat", "stress", "sync", "tail", "tee", "test",
+        "touch", "tr", "true", "umount", "uname", "uniq", "wc", "which", "whoami", "xargs", "yes",
     )
 } | {"[": "test", "ash": "sh", "egrep": "grep", "fgrep": "grep"}  # fmt: skip
 

@@ -23,6 +23,7 @@ def commit_exec(task: "Task", location: "Location") -> None:
     gained = _transform(old, new)
     task.creds = new
     changed = (old.euid, old.egid) != (new.euid, new.egid) or gained
+    task.memory.clear()
     task.memory = AddressSpace(new.user, dumpable=not changed and (old.uid, old.gid) == (old.euid, old.egid))
 
 

@@ -22,6 +22,7 @@ from minidocker.sim import (
     directory,
     exec,
     files,
+    memory,
     mount_calls,
     mqueue,  # noqa: F401
     namespaces,
@@ -41,6 +42,7 @@ from minidocker.sim import (
 )
 from minidocker.sim.cgroup import cpuset, mounting
 from minidocker.sim.cgroup.hierarchy import ControlGroups
+from minidocker.sim.cgroup.memory import FILE
 from minidocker.sim.clock import Clock, VirtualClock
 from minidocker.sim.credentials import ROOT, Credentials
 from minidocker.sim.descriptors import DAEMON_LIMIT, Descriptors
@@ -64,8 +66,8 @@ SystemCall = Callable[..., Any]
 
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
-    attributes, capability, cpuset, credentials, descriptors, directory, exec, files, mount_calls, namespaces, pidfd,
-    pipe, prctl, rtnetlink, seccomp, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
+    attributes, capability, cpuset, credentials, descriptors, directory, exec, files, memory, mount_calls, namespaces,
+    pidfd, pipe, prctl, rtnetlink, seccomp, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function
@@ -120,6 +122,7 @@ class SimKernel(Kernel):
         """Mount a rootfs and over it the host's root file system, and start the host's task."""
         rootfs = Tmpfs(self, source="rootfs", mode=0o755)
         disk = Tmpfs(self, source="/dev/root", mode=0o755)
+        disk.charged_as = FILE  # it is in place of a disk: its pages in memory could go at once
         bottom, top = Mount(rootfs, rootfs.root), Mount(disk, disk.root)
         top.attach(bottom, rootfs.root)
         _plant(disk)

@@ -12,6 +12,7 @@ from minidocker.sim.cgroup.namespace import cgroup, cgroups
 from minidocker.sim.net.ipv4 import TTL
 from minidocker.sim.net.ports import FIRST, LAST
 from minidocker.sim.path import Location, path_of
+from minidocker.sim.sparse import PAGE
 
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
@@ -91,6 +92,7 @@ def status(view: View) -> str:
         ("Groups", " ".join(str(user.shown_gid(gid)) for gid in creds.groups)),
         ("NStgid", _inwards(view)),
         ("NSpid", _inwards(view)),
+        *((("VmRSS", f"{task.memory.resident * PAGE >> 10:>8} kB"),) if task.alive else ()),
         ("Threads", 1),
         ("SigPnd", _mask(signals.pending)),
         ("SigBlk", _mask(set())),
@@ -129,6 +131,11 @@ def cmdline(view: View) -> str:
 def environ(view: View) -> str:
     """Return ``/proc/PID/environ``: what execve was given, each ended by a zero byte."""
     return _strings([f"{name}={value}" for name, value in view.subject.environ.items()]) if view.subject.alive else ""
+
+
+def oom_score_adj(view: View) -> str:
+    """Return ``/proc/PID/oom_score_adj``: what makes the OOM killer choose it sooner, or later."""
+    return f"{view.subject.oom_score_adj}\n"
 
 
 def comm(view: View) -> str:
@@ -254,6 +261,7 @@ OF_TASK: Final[dict[str, tuple[int, Text]]] = {
     "gid_map": (0o644, gid_map),
     "setgroups": (0o644, setgroups),
     "cgroup": (0o444, cgroup),
+    "oom_score_adj": (0o644, oom_score_adj),
 }
 #: The files of the system, with their modes.
 OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {

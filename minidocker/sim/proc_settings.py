@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import fail
 from minidocker.sim import id_map
+from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import LONGEST
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ def _setgroups(task: "Task", file: "TextFile", data: bytes) -> None:
     id_map.write_setgroups(file.subject.creds.user, data)
 
 
+def _oom_score_adj(task: "Task", file: "TextFile", data: bytes) -> None:
+    """Make a task more or less likely to be killed: EINVAL beyond a thousand, EACCES for less without the right."""
+    try:
+        value = int(_line(data))
+    except ValueError:
+        fail(errno.EINVAL)
+    if not -1000 <= value <= 1000:
+        fail(errno.EINVAL)
+    subject = file.subject
+    assert subject is not None
+    if value < subject.oom_score_adj and not task.creds.capable(FIRST, "CAP_SYS_RESOURCE"):
+        fail(errno.EACCES)
+    subject.oom_score_adj = value
+
+
 #: By the file's name.
 SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
     "hostname": _hostname,
@@ -81,4 +97,5 @@ SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
     "uid_map": _uid_map,
     "gid_map": _gid_map,
     "setgroups": _setgroups,
+    "oom_score_adj": _oom_score_adj,
 }

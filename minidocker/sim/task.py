@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from minidocker.port import Inner
     from minidocker.sim.cgroup.fair import Share
     from minidocker.sim.cgroup.group import Cgroup
-    from minidocker.sim.cgroup.memory import Charges
+    from minidocker.sim.cgroup.memory import Memory
     from minidocker.sim.cgroup.usage import Usage
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.descriptors import Descriptors
@@ -123,10 +123,8 @@ class Task:
     """Whose share of the processors it uses; None while there is no cpu controller."""
     oom_score_adj: int = 0
     """What is added to its badness (proc_pid_oom_score_adj(5))."""
-    rss_pages: int = 0
-    """How many pages of its memory were touched."""
-    charges: "Charges | None" = None
-    """Who is charged for them."""
+    memcg: "Memory | None" = None
+    """Who is charged for the pages that it touches first; None: nobody, it is in the root group."""
 
     def __repr__(self) -> str:
         """Return line and name."""

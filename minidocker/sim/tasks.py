@@ -67,6 +67,7 @@ def sys_clone(
         argv=list(task.argv),
         environ=dict(task.environ),
         exe=task.exe,
+        oom_score_adj=task.oom_score_adj,
         seccomp=task.seccomp,
         started_ns=kernel.clock.now_ns(),
     )
@@ -174,6 +175,7 @@ def _stop_running(task: Task, status: int) -> None:
         close(coroutine)
     task.signals.pending.clear()
     membership.ended(task)
+    task.memory.clear()
     task.files.close_all()
     task.ns.release()
 

@@ -8,6 +8,7 @@ import gc
 from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import S_IFDIR, S_IFMT, fail, strerror
+from minidocker.sim.cgroup.memory import SHMEM, Charges, charge
 from minidocker.sim.credentials import ROOT, Credentials
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import Change, HeldInode, SuperBlock
@@ -44,6 +45,8 @@ class Tmpfs(SuperBlock):
         self.size = kernel.profile.disk_bytes if size is None else size
         self.free_pages = pages(self.size)
         self.shown: list[str] = []
+        self.charged_as = SHMEM
+        """What its pages are to a memory cgroup."""
         self.root = Dentry("", None, TmpfsInode(self, S_IFDIR | mode, creds.euid, creds.egid), self)
 
     def options(self) -> list[str]:
@@ -91,15 +94,18 @@ def _parse_number(text: str, base: int) -> int:
 
 
 class TmpfsInode(HeldInode):
-    """An inode of a tmpfs."""
+    """An inode of a tmpfs. ``charges``: who is charged for its pages, set when somebody is."""
 
-    __slots__ = ()
+    __slots__ = ("charges",)
 
     superblock: Tmpfs
 
     def __del__(self) -> None:
         """Give the pages back: there is no name and no descriptor any more."""
         self.superblock.free_pages += self.data.taken
+        charges = getattr(self, "charges", None)
+        if charges is not None:
+            charges.clear()
 
     def stat_size(self, dentry: Dentry) -> int:
         """Return st_size: a directory's grows with its names, of which . and .. are two."""
@@ -173,6 +179,12 @@ class TmpfsInode(HeldInode):
             if not data:
                 fail(errno.ENOSPC)
             more = held.missing(offset, offset + len(data))
+        task = disk.kernel.current
+        if more and task is not None and task.memcg is not None:
+            data = data[: max(0, held.room(offset, end, self._charge(task, more)) - offset)]
+            if not data:
+                fail(errno.ENOMEM)
+            more = held.missing(offset, offset + len(data))
         disk.free_pages -= more
         held.write(offset, data)
         self.touch()
@@ -182,7 +194,18 @@ class TmpfsInode(HeldInode):
         """Cut the data, giving pages back, or put a hole at its end, which takes none."""
         before = self.data.taken
         super().resize(size)
-        self.superblock.free_pages += before - self.data.taken
+        freed = before - self.data.taken
+        self.superblock.free_pages += freed
+        charges = getattr(self, "charges", None)
+        if freed and charges is not None:
+            charges.give_back(freed)
+
+    def _charge(self, task: "Task", number: int) -> int:
+        """Charge pages to a task's memory cgroup; return how many it may have."""
+        charges: Charges | None = getattr(self, "charges", None)
+        if charges is None:
+            charges = self.charges = Charges(self.superblock.charged_as)
+        return charge(task, charges, number)
 
 
 def _inode(dentry: Dentry) -> TmpfsInode:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from minidocker.linux import fail
 from minidocker.sim.cgroup import cpuset, freezer, pids
 from minidocker.sim.cgroup.fair import Share
+from minidocker.sim.cgroup.memory import Memory
 from minidocker.sim.cgroup.numbers import integer, strip
 from minidocker.sim.permission import MAY_WRITE, permitted
 
@@ -75,6 +76,8 @@ def refresh(task: "Task") -> None:
     scheduler.unready(task)
     share = groups.state(task, "cpu")
     task.share = share if isinstance(share, Share) else None
+    memory = groups.state(task, "memory")
+    task.memcg = memory if isinstance(memory, Memory) and memory.parent is not None else None
     task.usages = tuple(one.usage for group in task.cgroups.values() for one in group.around() if one.usage is not None)
     task.cpus = cpuset.allowed(task)
     freezer.refresh(task)

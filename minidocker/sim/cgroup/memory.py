@@ -146,19 +146,13 @@ class Charges:
         return taken
 
 
-def state_of(task: "Task") -> Memory | None:
-    """Return the state that a task's pages are charged to, None in the root group: there nothing is counted."""
-    state = task.kernel.cgroups.state(task, "memory")
-    return state if isinstance(state, Memory) and state.parent is not None else None
-
-
 def charge(task: "Task", charges: Charges, pages: int) -> int:
     """Charge pages to a task's group and return how many it got: fewer if it was killed, or nobody could be.
 
     ``Wait`` if a v1 group says that nobody shall be killed. Where a limit is in the way, reclaim comes first, then the
     OOM killer, until there is room (Linux's try_charge_memcg).
     """
-    state = state_of(task)
+    state = task.memcg
     if state is None:
         return pages
     done = 0

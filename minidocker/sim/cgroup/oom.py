@@ -54,7 +54,7 @@ def _may_die(task: "Task") -> bool:
 def badness(task: "Task", over: "Memory") -> int:
     """Return how bad a task is, in pages (oom_badness)."""
     total = pages(task.kernel.profile.memory_bytes) if over.max is None else over.max
-    return task.rss_pages + task.oom_score_adj * total // 1000
+    return task.memory.resident + task.oom_score_adj * total // 1000
 
 
 def _with_group(over: "Memory", victim: "Task") -> "list[Task]":
@@ -86,14 +86,7 @@ def _state(task: "Task") -> "Memory":
 
 def _end(victim: "Task") -> None:
     send(victim, SIGKILL, forced=True)
-    release(victim)
-
-
-def release(task: "Task") -> None:
-    """Give a task's memory back: it ended, is about to, or became another program."""
-    task.rss_pages = 0
-    if task.charges is not None:
-        task.charges.clear()
+    victim.memory.clear()
 
 
 def _tell(over: "Memory", victim: "Task") -> None:
