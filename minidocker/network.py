@@ -10,15 +10,14 @@ made in the container's namespace at once, not moved there.
 """
 
 import errno
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker import container_files, network_settings
+from minidocker import cable, container_files, network_settings
 from minidocker.errors import NoSuchNetwork, ServerError
 from minidocker.host_config import HostConfig
-from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY, O_WRONLY, errno_name, strerror
+from minidocker.linux import errno_name, strerror
 from minidocker.namespaces import other
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ _BASE: Final = 172 << 24 | 17 << 16
 
 #: How many digits Docker gives a cable's name.
 _DIGITS: Final = 7
-
-_FORWARD: Final = "/proc/sys/net/ipv4/ip_forward"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +96,7 @@ class Network:
                 self._told(
                     container, "no network but its own loopback", "A network namespace begins with lo, switched off."
                 )
-                with self._inside(container):
-                    self._kernel.setlink("lo", up=True)
+                self._do(cable.switch_loopback_on, container.pid)
 
     def detach(self, container: "Container") -> None:
         """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""
@@ -113,7 +109,6 @@ class Network:
     # inside
 
     def _on_bridge(self, container: "Container", endpoint: Endpoint) -> None:
-        kernel = self._kernel
         try:
             if not self._has_bridge:
                 self._make_bridge()
@@ -122,51 +117,28 @@ class Network:
                 f"the bridge, as {endpoint.address}",
                 "A veth pair is a cable: one end becomes a port of the bridge, the other eth0 in the container.",
             )
-            with self._inside(container, endpoint):
-                kernel.setlink("lo", up=True)
-                kernel.newaddr("eth0", f"{endpoint.address}/{PREFIX}", broadcast=BROADCAST)
-                kernel.setlink("eth0", up=True, address=endpoint.mac)
-                kernel.newroute("default", gateway=GATEWAY)
+            address = f"{endpoint.address}/{PREFIX}"
+            self._do(cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY)
         except OSError as error:
             raise _failed(container, error) from error
 
     def _make_bridge(self) -> None:
-        """Make docker0, with the address that is the containers' gateway (dockerd does it when it starts)."""
-        kernel = self._kernel
         self._engine.monitor.operation(
             f"make the bridge {BRIDGE}",
             "The first container needs it. A bridge is a switch: it passes a frame on to the port behind which its "
             "receiver was last heard. With an address it is also a link of the host's own.",
             ref="docker network driver bridge",
         )
-        with suppress(FileExistsError):
-            kernel.newlink(BRIDGE, "bridge", address=Endpoint(number=1, veth="").mac)
-        with suppress(FileExistsError):
-            kernel.newaddr(BRIDGE, f"{GATEWAY}/{PREFIX}", broadcast=BROADCAST)
-        kernel.setlink(BRIDGE, up=True)
-        fd = kernel.open(_FORWARD, O_WRONLY | O_CLOEXEC)
-        kernel.write(fd, b"1\n")
-        kernel.close(fd)
+        mac = Endpoint(number=1, veth="").mac
+        self._do(cable.make_bridge, BRIDGE, mac, f"{GATEWAY}/{PREFIX}", BROADCAST)
         self._has_bridge = True
 
-    @contextmanager
-    def _inside(self, container: "Container", endpoint: Endpoint | None = None) -> Iterator[None]:
-        """Be in a container's network namespace for a while (setns(2)), having laid the cable there, if any."""
-        kernel = self._kernel
-        with ExitStack() as stack:
-            own, theirs = (self._held(stack, path) for path in ("self", container.pid))
-            if endpoint:
-                kernel.newlink(endpoint.veth, "veth", peer="eth0", netns=theirs)
-                kernel.setlink(endpoint.veth, master=BRIDGE, up=True)
-            kernel.setns(theirs, CLONE_NEWNET)
-            stack.callback(kernel.setns, own, CLONE_NEWNET)
-            yield
-
-    def _held(self, stack: ExitStack, task: int | str) -> int:
-        """Hold a task's network namespace open by a descriptor."""
-        fd = self._kernel.open(f"/proc/{task}/ns/net", O_RDONLY | O_CLOEXEC)
-        stack.callback(self._kernel.close, fd)
-        return fd
+    def _do(self, function: Callable[..., None], *args: Any) -> None:
+        """Have calls made: one by one where somebody listens to them, else all in one round trip."""
+        if self._kernel.listener is None:
+            self._kernel.job(function, *args)
+        else:
+            function(self._kernel, *args)
 
     def _endpoint(self, container: "Container") -> Endpoint:
         """Return the lowest address that nobody has."""

@@ -235,9 +235,8 @@ async def _addr_flush(k: System, words: Words, style: ip_show.Style) -> None:
     if not words.peek():
         raise Bad("flush requires an argument")
     device = await _existing(k, words, words.device())
-    for address in await k.getaddr():
-        if address.link == device:
-            await k.deladdr(device, address.address)
+    while own := [address for address in await k.getaddr() if address.link == device]:
+        await k.deladdr(device, own[0].address)  # with which others may go
 
 
 # routes

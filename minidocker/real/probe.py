@@ -6,6 +6,7 @@ An overlay in a user namespace may mount and then fail at the first rmdir of a l
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from minidocker import mounts
 from minidocker.kernel import Files, Kernel, Mounts
 from minidocker.linux import ALL_CAPABILITIES, O_RDONLY, errno_name, strerror
 from minidocker.real import capability, cgroups, idmap, seccomp
+from minidocker.real.direct import NO_PYROUTE2
 from minidocker.real.kernel import RealKernel
 
 _DISK: Final = "/var/lib/docker"
@@ -96,6 +98,12 @@ def _seccomp() -> str:
     return "no libseccomp.so.2 (package libseccomp2): the system calls of containers are not filtered"
 
 
+def _links() -> Row:
+    """Tell whether containers can be plugged in: links are pyroute2's part."""
+    found = find_spec("pyroute2") is not None
+    return Row(name="links", ok=found, detail="by pyroute2" if found else f"{NO_PYROUTE2}; without: --network host")
+
+
 def _pseudo() -> list[str]:
     """Return what this host has in /proc and /sys of the things that a container is denied."""
     found = [Path(path) for path in (*mounts.MASKED, *mounts.READ_ONLY) if Path(path).exists()]
@@ -123,6 +131,7 @@ def probe() -> Report:
         Row(name="rights", ok=True, detail="rootless: root in a user namespace" if rootless else "root"),
         *_user_namespaces(),
         *tried,
+        _links(),
         Row(name="seccomp", ok=seccomp.available(), detail=_seccomp()),
         Row(name="cgroups", ok=layout != "none", detail=layout),
         *(_controllers(kernel["groups"]) if kernel else ()),
@@ -150,7 +159,7 @@ def _try_kernel(rootless: bool) -> tuple[dict[str, Any], list[Row]]:
     except OSError as error:
         return {}, [Row(name="namespaces", ok=False, detail=why_no_namespaces(error))]
     try:
-        rows = [Row(name="namespaces", ok=True, detail="mount, PID, UTS and IPC"), _overlay(kernel, rootless)]
+        rows = [Row(name="namespaces", ok=True, detail="mount, PID, UTS, IPC and network"), _overlay(kernel, rootless)]
         rows += _mapped_ids(kernel.ids) if rootless else []
         return {"ids": kernel.ids, "groups": kernel.groups}, rows
     finally:

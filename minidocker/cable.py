@@ -1,0 +1,64 @@
+"""Cables: what the daemon asks of the kernel to plug a container in. Each function is a few calls and nothing else.
+
+They take a kernel's plain calls, so that they can also run close to it, in one round trip (:meth:`Kernel.job`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from minidocker.kernel import Kernel
+from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY, O_WRONLY
+
+_FORWARD: Final = "/proc/sys/net/ipv4/ip_forward"
+
+
+def make_bridge(kernel: Kernel, name: str, mac: str, address: str, broadcast: str) -> None:
+    """Make a bridge that is a link of the host's own, too, and have the host pass packets on (as dockerd does)."""
+    with suppress(FileExistsError):
+        kernel.newlink(name, "bridge", address=mac)
+    with suppress(FileExistsError):
+        kernel.newaddr(name, address, broadcast=broadcast)
+    kernel.setlink(name, up=True)
+    fd = kernel.open(_FORWARD, O_WRONLY | O_CLOEXEC)
+    kernel.write(fd, b"1\n")
+    kernel.close(fd)
+
+
+def lay(kernel: Kernel, pid: int, veth: str, bridge: str, mac: str, address: str, broadcast: str, gateway: str) -> None:
+    """Lay a veth pair from a bridge into a task's network namespace, and make its far end eth0, with an address."""
+    with _held(kernel, pid) as theirs:
+        kernel.newlink(veth, "veth", peer="eth0", netns=theirs)
+        kernel.setlink(veth, master=bridge, up=True)
+        with _inside(kernel, theirs):
+            kernel.setlink("lo", up=True)
+            kernel.newaddr("eth0", address, broadcast=broadcast)
+            kernel.setlink("eth0", up=True, address=mac)
+            kernel.newroute("default", gateway=gateway)
+
+
+def switch_loopback_on(kernel: Kernel, pid: int) -> None:
+    """Switch on the loopback of a task's network namespace, which begins with it switched off."""
+    with _held(kernel, pid) as theirs, _inside(kernel, theirs):
+        kernel.setlink("lo", up=True)
+
+
+@contextmanager
+def _held(kernel: Kernel, task: int | str) -> Iterator[int]:
+    """Hold a task's network namespace open, by a descriptor."""
+    fd = kernel.open(f"/proc/{task}/ns/net", O_RDONLY | O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        kernel.close(fd)
+
+
+@contextmanager
+def _inside(kernel: Kernel, namespace: int) -> Iterator[None]:
+    """Be in a network namespace for a while (setns(2))."""
+    with _held(kernel, "self") as own:
+        kernel.setns(namespace, CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            kernel.setns(own, CLONE_NEWNET)
