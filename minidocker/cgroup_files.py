@@ -104,7 +104,7 @@ def weight(shares: int) -> int:
 
     The scale is bent to the ends, not to the middle: what Docker gives everybody (1024) is less than v2's own 100.
     """
-    return 1 + (shares - 2) * 9999 // 262142
+    return 1 + (shares - 2) * 9999 % (1 << 64) // 262142  # in Go's uint64: fewer than 2 become a number refused
 
 
 # version 1

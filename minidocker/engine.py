@@ -370,7 +370,7 @@ class Engine:
     def _limit(self, container: Container) -> None:
         """Make its control groups: the task will be born in one, or enter them first of all."""
         limits = container.host_config.resources
-        if self.cgroups.layout.roots and limits != resources.Resources():  # all, once the simulated kernel has groups
+        if self.cgroups.layout.roots:
             self.monitor.operation(
                 f"limit {container.name}",
                 "A control group of its own: a directory, and limits written into its files, before there is a task to "

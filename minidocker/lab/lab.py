@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 from minidocker.base_image import image_archive
 from minidocker.hosts import open_host
 from minidocker.lab import layers as language
+from minidocker.lab import recordings
 from minidocker.lab.after import Later
 from minidocker.lab.image import layer_archive
 from minidocker.lab.levels import Level
@@ -79,7 +80,8 @@ class Lab:
     def _open_host(self, name: str, seed: int) -> None:
         try:
             real = self.world.hosts.get("real")
-            self.world.add(name, open_host(name, seed=seed, like=real.description if real else None))
+            like = real.description if real else {"cgroups": recordings.cgroups()}  # else nothing could be compared
+            self.world.add(name, open_host(name, seed=seed, like=like))
         except BaseException:
             self.close()
             raise

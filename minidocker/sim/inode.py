@@ -73,8 +73,8 @@ class SuperBlock:
         """Return what a new mount by this task shows."""
         return self.root
 
-    def path_of(self, dentry: "Dentry") -> str:
-        """Return a dentry's path from the file system's root, as mountinfo shows it."""
+    def path_of(self, dentry: "Dentry", reader: "Task") -> str:
+        """Return a dentry's path from the file system's root, as mountinfo shows it to a reader."""
         return dentry.path()
 
     def remount(self, flags_readonly: bool, data: str) -> None:

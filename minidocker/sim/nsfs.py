@@ -37,7 +37,7 @@ class Nsfs(SuperBlock):
         """Return the place of a namespace's file, which no path leads to; in no circle, so it goes at once."""
         return Location(self.mount, Dentry("", self.root, NamespaceInode(self, namespace), self))
 
-    def path_of(self, dentry: Dentry) -> str:
+    def path_of(self, dentry: Dentry, reader: "Task") -> str:
         """Return a file's name as mountinfo and ``/proc/PID/fd`` have it: ``uts:[4026531838]``."""
         inode = dentry.inode
         return inode.namespace.name if isinstance(inode, NamespaceInode) else "/"

@@ -426,7 +426,7 @@ class MagicLink(ProcInode):
         reader = task or self.superblock.kernel.host
         _require_access(reader, self.subject)
         place = self.place(reader)
-        path = path_of(reader, place) or place.dentry.superblock.path_of(place.dentry)
+        path = path_of(reader, place) or place.dentry.superblock.path_of(place.dentry, reader)
         gone = place.inode.dead or not place.inode.nlink
         return path + " (deleted)" if gone else path
 

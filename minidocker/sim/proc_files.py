@@ -168,14 +168,14 @@ def mounts(view: View) -> str:
 
 def mountinfo(view: View) -> str:
     """Return ``/proc/PID/mountinfo``: ids, device, root within the file system, mount point, options, propagation."""
-    return "".join(_mountinfo_line(mount, path) for mount, path in _visible(view))
+    return "".join(_mountinfo_line(view.reader, mount, path) for mount, path in _visible(view))
 
 
-def _mountinfo_line(mount: "Mount", path: str) -> str:
+def _mountinfo_line(reader: "Task", mount: "Mount", path: str) -> str:
     block = mount.superblock
     own = [option for option in mount.options() if option not in block.options()]
     ids = f"{mount.id} {mount.parent.id if mount.parent else mount.id} {block.device >> 8}:{block.device & 0xFF}"
-    places = f"{_escape(block.path_of(mount.root))} {_escape(path)} {','.join(own)}"
+    places = f"{_escape(block.path_of(mount.root, reader))} {_escape(path)} {','.join(own)}"
     peers = [f"shared:{mount.group.id}"] if mount.group else []
     peers += [f"master:{mount.master.id}"] if mount.master else []
     whole = ",".join(["ro" if block.readonly else "rw", *block.options()])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: What every Linux has; the profile says what else.
 _TREE: Final = (
-    "block", "bus", "class", "dev", "devices/virtual", "fs/cgroup", "kernel", "module", "power",
+    "block", "bus", "class", "dev", "devices/virtual", "fs", "kernel", "module", "power",
 )  # fmt: skip
 
 
@@ -40,17 +40,18 @@ class Sysfs(SuperBlock):
         """Make the directories."""
         super().__init__(kernel, "sysfs", source=source)
         self.user, self.tells_of_system = net.owner, True
-        self.root = Dentry("", None, self._inode(), self)
+        self.root = Dentry("", None, self._inode(0o555), self)
         mine = [path.removeprefix("/sys/") for path in kernel.profile.pseudo if path.startswith("/sys/")]
         for path in (*_TREE, *mine):
             here = self.root
             for name in path.strip("/").split("/"):
                 here = here.children.get(name) or self._put(here, name, self._inode())
+        self._put(self._find("fs"), "cgroup", self._inode(0o555))  # to be mounted on (sysfs_create_mount_point)
         self._put(self._find("class"), "net", Links(self, net, to="../../devices/virtual/net"))
         self._put(self._find("devices/virtual"), "net", Links(self, net))
 
-    def _inode(self) -> SysDirectory:
-        return SysDirectory(cast("Proc", self), 0o555)  # proc's directories ask nothing that is only proc's
+    def _inode(self, mode: int = 0o755) -> SysDirectory:
+        return SysDirectory(cast("Proc", self), mode)  # proc's directories ask nothing that is only proc's
 
     def _find(self, path: str) -> Dentry:
         here = self.root

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.real, pytest.mark.needs("root")]
 
 @pytest.fixture(scope="module")
 def hosts():
-    pair = [open_host(kernel, programs="lab") for kernel in ("sim", "real")]
+    real = open_host("real", programs="lab")
+    pair = [open_host("sim", like=real.description), real]
     if SAVED.exists():
         for host in pair:
             assert host.docker(["load", "-i", str(SAVED)]).exit_code == 0

@@ -47,6 +47,12 @@ def find(key: str) -> Trace | None:
     return None
 
 
+def cgroups() -> str:
+    """Return which control groups the recorded kernel had: whatever is compared with it must be of its kind."""
+    kernels = (kernel for document in _all() for kernel in document["kernels"])
+    return next((str(kernel["cgroups"]) for kernel in kernels if "cgroups" in kernel), "v2")
+
+
 def to_json(traces: Mapping[str, Trace]) -> dict[str, Any]:
     """Return what a file of recordings holds: layers and kernels once, and traces by key."""
     layers: dict[str, Any] = {}

@@ -68,6 +68,13 @@ class CgroupFs(SuperBlock):
         """Return what a mount by this task shows: the root of its cgroup namespace (cgroup_namespaces(7))."""
         return root_seen_by(task, self.hierarchy).dentry
 
+    def path_of(self, dentry: Dentry, reader: "Task") -> str:
+        """Return a group's path as it is from the root of the reader's cgroup namespace."""
+        inode = dentry.inode
+        if not isinstance(inode, GroupInode):
+            return dentry.path()
+        return inode.group.path_from(root_seen_by(reader, self.hierarchy))
+
 
 class GroupInode(Inode):
     """An inode of cgroupfs: without a size, but with an owner who can be changed: so a group is delegated."""

@@ -75,7 +75,7 @@ def _settle(group: Cgroup, name: str) -> None:
         refresh(task)
     inner = group.hierarchy.kernel.inner
     if inner is not None:
-        inner.append(Inner(name=name, path=group.path()))
+        inner.append(Inner(name=name, path=group.path(), simulated=True))
 
 
 def _note_time(group: Cgroup, *, before: bool) -> None:
