@@ -78,7 +78,7 @@ class Cgroups:
     def place(self, path: str, mount: tuple[str, str] | None) -> str:
         """Return the host's path of what a task sees below a mount of cgroupfs; "" if it is not there."""
         if mount is not None:
-            return (mount[1] + path[len(mount[0].rstrip("/")) :]).rstrip("/")
+            return "" if not mount[1] else (mount[1] + path[len(mount[0].rstrip("/")) :]).rstrip("/")
         return path if path.startswith(ROOT + "/") else ""
 
     def mkdir(self, draft: Draft, path: str) -> None:

@@ -53,7 +53,7 @@ def _sim(seed: int, like: Mapping[str, Any] | None, chosen: Mapping[str, Any]) -
     profile = replace(Profile.like(like) if like else Profile(), **chosen)
     kernel = SimKernel(profile=profile)
     description: dict[str, Any] = {"kind": "sim", "release": profile.release, "machine": profile.machine}
-    description["rootless"] = profile.rootless
+    description |= {"rootless": profile.rootless, "cgroups": profile.cgroups}
     return Host(kernel, description=description, seed=seed, clock_ns=kernel.clock.now_ns, read_file=read_file)
 
 

@@ -144,10 +144,15 @@ class Mounts:
         draft.put(("mounts", space), _pivoted(draft.get("mounts", space) or {}, new_root.rstrip("/")))
 
     def cgroup_root(self, draft: Draft, space: str, path: str) -> tuple[str, str] | None:
-        """Return the mount of cgroupfs that a path leads into: its target, and the group at its top."""
+        """Return the mount of a file system of /sys that a path leads into: its target, and the group at its top.
+
+        That is "" if it is no cgroupfs, and None if nothing is known to be mounted there: then it is the host's.
+        """
         mounts = draft.get("mounts", space) or {}
         at = _covering(mounts, path)
-        return (at, mounts[at]["root"]) if at is not None and mounts[at].get("root") else None
+        if at is None or not (mounts[at].get("root") or f"{at}/".startswith("/sys/")):
+            return None
+        return at, mounts[at].get("root", "")
 
 
 def _covering(mounts: Mapping[str, Any], path: str) -> str | None:

@@ -339,8 +339,10 @@ class Tasks:
     def _mount(self, draft: Draft, event: SyscallEvent) -> None:
         source, target, fstype, flags, data = event.args
         of = self.spaces.of(event.task)
-        root = draft.get("namespaces", of["cgroup"], "root") or {}
-        self.mounts.mount(draft, of["mnt"], event, self.cgroups.root_of_mount(fstype, data, root))
+        top = self.cgroups.root_of_mount(fstype, data, draft.get("namespaces", of["cgroup"], "root") or {})
+        if flags & linux.MS_BIND:
+            top = self._in_cgroups(draft, event.task, self.mounts.absolute(event.task, source))
+        self.mounts.mount(draft, of["mnt"], event, top)
         if flags & linux.MS_BIND:
             bound = self._namespace(draft, event.task, self.mounts.absolute(event.task, source))
             if bound:

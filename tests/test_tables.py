@@ -235,6 +235,20 @@ def test_a_group_seen_from_within_a_cgroup_namespace_is_the_same_group():
     assert set(story.state["cgroups"]) == {GROUP, f"{GROUP}/mine"}
 
 
+def test_a_group_bound_into_a_tree_is_the_same_group_and_a_tmpfs_is_none():
+    story = Story(cgroups="v1")
+    story.clone(linux.CLONE_NEWNS, pids=(7,))
+    group = "/sys/fs/cgroup/memory/docker/abc"
+    story.call("mkdir", group, 0o755)
+    story.call("mount", group, "/m/sys/fs/cgroup/memory", "", linux.MS_BIND, "", task="0.1")
+    story.call("chdir", "/m", task="0.1")
+    story.call("mount", "tmpfs", "/m/sys/fs/cgroup/pids", "tmpfs", 0, "", task="0.1")
+    story.call("pivot_root", ".", ".", task="0.1")
+    story.call("mkdir", "/sys/fs/cgroup/memory/mine", 0o755, task="0.1")
+    story.call("mkdir", "/sys/fs/cgroup/pids/mine", 0o755, task="0.1")
+    assert set(story.state["cgroups"]) == {group, f"{group}/mine"}
+
+
 def test_counters_are_local_and_settings_are_not():
     story = Story()
     story.call("mkdir", GROUP, 0o755)
