@@ -115,6 +115,7 @@ class Connection:
     def open(self, address: Address) -> None:
         """Begin to connect: send a SYN (tcp_v4_connect). ENETUNREACH; EADDRNOTAVAIL if no port is free."""
         ip = self.namespace.ip
+        ip.tcp.tidy()
         route = ip.route(address[0])
         if route.kind == "broadcast":
             fail(errno.ENETUNREACH)
@@ -371,7 +372,7 @@ class Connection:
     def _fin_acknowledged(self) -> None:
         if self.state == "FIN_WAIT1":
             self.state = "FIN_WAIT2"
-            self.until_ns = self.namespace.now_ns() + TIME_WAIT_NS
+            self.namespace.ip.tcp.remember(self)
         elif self.state == "CLOSING":
             self._time_wait()
         elif self.state == "LAST_ACK":
@@ -416,7 +417,7 @@ class Connection:
         """Stay for a minute, to answer what is sent once more."""
         self._disarm()
         self.state = "TIME_WAIT"
-        self.until_ns = self.namespace.now_ns() + TIME_WAIT_NS
+        self.namespace.ip.tcp.remember(self)
         self.changed.wake()
 
     def _end(self) -> None:
@@ -442,6 +443,8 @@ class Connection:
             self.break_off()
         else:
             self.close_stream()
+            if self.state == "FIN_WAIT2":
+                self.namespace.ip.tcp.remember(self)
 
     def stop_listening(self) -> None:
         """Break off the connections that nobody accepted, and those that were beginning."""

@@ -1,9 +1,10 @@
 """Which socket a segment or a datagram is for, in one network namespace: TCP's, UDP's and ICMP's tables."""
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from minidocker.sim.net.address import ANY
-from minidocker.sim.net.connection import Connection
+from minidocker.sim.net.connection import TIME_WAIT_NS, Connection
 from minidocker.sim.net.datagram import DatagramSocket
 from minidocker.sim.net.icmp import ERRNO, FRAGMENTATION_NEEDED, PORT_UNREACHABLE, UNREACHABLE, Icmp
 from minidocker.sim.net.ipv4 import IPv4, Quote
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 class TcpTable:
     """The connections, by both ends, and who has which port (Linux's tcp_hashinfo)."""
 
-    __slots__ = ("_namespace", "connections", "ports")
+    __slots__ = ("_ending", "_namespace", "connections", "ports")
 
     def __init__(self, namespace: "NetNamespace") -> None:
         """Start with none."""
         self._namespace = namespace
         self.ports = Ports()
         self.connections: dict[tuple[Address, Address], Connection] = {}
+        self._ending: deque[Connection] = deque()
 
     def receive(self, packet: IPv4, segment: Tcp) -> None:
         """Give a segment to its connection, to who listens, or back: RST (tcp_v4_rcv)."""
@@ -76,9 +78,16 @@ class TcpTable:
 
     def tidy(self) -> None:
         """Forget those that have been in TIME_WAIT for a minute, or waited as long for a FIN without a socket."""
-        for one in list(self.connections.values()):
+        ending, now_ns = self._ending, self._namespace.now_ns()
+        while ending and ending[0].until_ns <= now_ns:
+            one = ending.popleft()
             if self._over(one):
                 self.forget(one)
+
+    def remember(self, connection: Connection) -> None:
+        """Keep a connection that ends for a minute from now on."""
+        connection.until_ns = self._namespace.now_ns() + TIME_WAIT_NS
+        self._ending.append(connection)
 
     def _over(self, one: Connection, segment: Tcp | None = None) -> bool:
         """Is nothing to be remembered of a connection, or does a new one begin between the same ends?"""
