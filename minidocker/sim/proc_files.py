@@ -276,5 +276,6 @@ OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
     "sys/net/ipv4/ip_default_ttl": (0o444, lambda _: f"{TTL}\n"),
     "sys/net/ipv4/ip_forward": (0o644, ip_forward),
     "sys/net/ipv4/ip_local_port_range": (0o444, lambda _: f"{FIRST}\t{LAST}\n"),
+    "sys/net/ipv4/ping_group_range": (0o644, lambda view: "{}\t{}\n".format(*view.reader.ns.net.ping_groups)),
     "sys/net/ipv4/ip_unprivileged_port_start": (0o644, lambda view: f"{view.reader.ns.net.unprivileged_port}\n"),
 }

@@ -48,6 +48,16 @@ def _unprivileged_port(task: "Task", file: "TextFile", data: bytes) -> None:
     task.ns.net.unprivileged_port = int(text)
 
 
+def _ping_groups(task: "Task", file: "TextFile", data: bytes) -> None:
+    """Say which groups, from the first to the last, may have ping sockets in the writer's network."""
+    words = _line(data).split()
+    if not 1 <= len(words) <= 2 or not all(word.isdecimal() for word in words):
+        fail(errno.EINVAL)
+    net = task.ns.net
+    first, last = [task.creds.user.valid_kgid(int(word)) for word in words] + list(net.ping_groups[len(words) :])
+    net.ping_groups = (first, last) if first <= last else (1, 0)
+
+
 def _require_start(file: "TextFile") -> None:
     """Some files take one write, at their beginning."""
     if not file.at_start:
@@ -94,6 +104,7 @@ SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
     "comm": _comm,
     "ip_forward": _ip_forward,
     "ip_unprivileged_port_start": _unprivileged_port,
+    "ping_group_range": _ping_groups,
     "uid_map": _uid_map,
     "gid_map": _gid_map,
     "setgroups": _setgroups,

@@ -410,6 +410,27 @@ async def raw(k):
     await say(k, sender, packet[1], packet[20:22].hex(), packet[28 + 20 + 2 : 28 + 20 + 4].hex())
 
 
+async def ping_sockets(k):
+    """Ask for an echo without a raw socket: nobody may, until a group is let."""
+    path = "/proc/sys/net/ipv4/ping_group_range"
+    await say(k, (await read_file(k, path)).split(), await error_of(k.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)))
+    for text in (b"0", b"0 x", b"0 0"):
+        fd = await k.open(path, O_WRONLY)
+        await say(k, await error_of(k.write(fd, text)))
+        await k.close(fd)
+    await k.seteuid(1000)
+    fd = await k.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)
+    await say(k, await k.sendto(fd, echo(1, 7, b"data"), (HERE, 0)), await error_of(k.sendto(fd, echo(1, 8, b""))))
+    answer, sender = await k.recvfrom(fd, 100)
+    host, identifier = await k.getsockname(fd)
+    await say(
+        k, sender, host, answer[:2], int.from_bytes(answer[4:6], "big") == identifier, answer[6:], checksum(answer)
+    )
+    await say(
+        k, await error_of(k.sendto(fd, b"\0" + bytes(7), (HERE, 0))), await error_of(k.sendto(fd, b"x", (HERE, 0)))
+    )
+
+
 async def options(k):
     fd = await stream(k)
     await say(k, await error_of(k.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)))

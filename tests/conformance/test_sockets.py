@@ -174,6 +174,18 @@ def test_raw_icmp(kernel):
     ]
 
 
+def test_ping_without_rights(kernel):
+    assert alone(kernel, "ping_sockets") == [
+        "['1', '0'] EACCES",
+        "1",
+        "EINVAL",
+        "3",
+        "12 EDESTADDRREQ",
+        r"('127.0.0.1', 0) 0.0.0.0 b'\x00\x00' True b'\x00\x07data' 0",
+        "EINVAL EINVAL",
+    ]
+
+
 def test_options(kernel):
     assert alone(kernel, "options") == ["None", "ENOPROTOOPT ENOPROTOOPT", "None EINVAL"]
 

@@ -24,6 +24,8 @@ from minidocker.sim.net.icmp import (
     Icmp,
 )
 from minidocker.sim.net.ipv4 import LARGEST, IPv4
+from minidocker.sim.net.ping import PingSocket
+from minidocker.sim.net.ports import Ports
 from minidocker.sim.net.tcp import Tcp
 from minidocker.sim.net.transport import TcpTable, UdpTable
 from minidocker.sim.net.udp import Udp
@@ -41,13 +43,14 @@ _ERRORS: Final = (UNREACHABLE, TIME_EXCEEDED)
 class Ip:
     """IP in one network namespace."""
 
-    __slots__ = ("_identification", "_namespace", "_pieces", "raw", "tcp", "udp")
+    __slots__ = ("_identification", "_namespace", "_pieces", "ping", "raw", "tcp", "udp")
 
     def __init__(self, namespace: "NetNamespace") -> None:
         """Start with packet number one."""
         self._namespace = namespace
         self._identification = 0
         self._pieces = Pieces()
+        self.ping = Ports()
         self.raw: list[RawSocket] = []
         self.tcp = TcpTable(namespace)
         self.udp = UdpTable()
@@ -118,6 +121,10 @@ class Ip:
             self.try_send(IPv4(
                 src=packet.dst, dst=packet.src, payload=answer, identification=self.next_id(), dont_fragment=False
             ))  # fmt: skip
+        elif message.type == ECHO_REPLY:
+            for socket in self.ping.at(message.identifier):
+                if isinstance(socket, PingSocket):
+                    socket.take(packet, message)
         elif (quote := message.quote) is not None and quote.protocol == IPPROTO_TCP:
             self.tcp.told(quote, message)
         elif quote is not None and quote.protocol == IPPROTO_UDP:

@@ -25,12 +25,13 @@ LOOPBACK: Final = "127.0.0.1"
 class NetNamespace(Namespace):
     """One network of its own. Sockets refer to it, too.
 
-    ``forwarding`` is net.ipv4.ip_forward, ``unprivileged_port`` net.ipv4.ip_unprivileged_port_start.
+    ``forwarding`` is net.ipv4.ip_forward, ``unprivileged_port`` net.ipv4.ip_unprivileged_port_start, ``ping_groups``
+    net.ipv4.ping_group_range.
     """
 
     __slots__ = (
-        "_last_index", "by_name", "forwarding", "ip", "kernel", "links", "loopback", "neighbours", "routes", "softirq",
-        "unprivileged_port",
+        "_last_index", "by_name", "forwarding", "ip", "kernel", "links", "loopback", "neighbours", "ping_groups",
+        "routes", "softirq", "unprivileged_port",
     )  # fmt: skip
     kind: ClassVar = "net"
 
@@ -46,6 +47,7 @@ class NetNamespace(Namespace):
         self.neighbours = Neighbours(self)
         self.ip = Ip(self)
         self.forwarding = False
+        self.ping_groups: tuple[int, int] = (1, 0)
         self.unprivileged_port: int = 1024
         self.loopback = Loopback(self)
 

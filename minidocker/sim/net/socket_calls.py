@@ -23,6 +23,7 @@ from minidocker.linux import (
 from minidocker.sim.capability import capable
 from minidocker.sim.net.address import number
 from minidocker.sim.net.datagram import DatagramSocket
+from minidocker.sim.net.ping import PingSocket, may_ping
 from minidocker.sim.net.ports import Address
 from minidocker.sim.net.raw import RawSocket
 from minidocker.sim.net.socket import Socket
@@ -45,8 +46,8 @@ _TYPES, _PROTOCOLS = 11, 263
 def sys_socket(task: "Task", family: int, type: int, protocol: int = 0) -> int:
     """Return a new socket of the caller's network namespace (socket(2)): AF_INET; stream, datagram, raw ICMP.
 
-    EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT; EPERM for a raw one without CAP_NET_RAW. Ping sockets, datagrams of
-    ICMP, are nobody's (EACCES), as in a network namespace whose net.ipv4.ping_group_range was not set.
+    EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT; EPERM for a raw one without CAP_NET_RAW; EACCES for datagrams of
+    ICMP (``ping.py``) to who is in no group that may have them.
     """
     kind = type & ~_FLAGS
     if not 0 <= kind < _TYPES or not 0 <= protocol < _PROTOCOLS:
@@ -58,7 +59,9 @@ def sys_socket(task: "Task", family: int, type: int, protocol: int = 0) -> int:
         fail(errno.ESOCKTNOSUPPORT)
     maker, protocols = _KINDS[kind]
     if (kind, protocol) == (SOCK_DGRAM, IPPROTO_ICMP):
-        fail(errno.EACCES)
+        maker, protocols = PingSocket, (IPPROTO_ICMP,)
+        if not may_ping(task):
+            fail(errno.EACCES)
     if protocol not in protocols:
         fail(errno.EPROTONOSUPPORT)
     if kind == SOCK_RAW and not capable(task, task.ns.net.owner, "CAP_NET_RAW"):
