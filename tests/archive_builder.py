@@ -94,7 +94,7 @@ def legacy_files(
     """Return the members of what ``docker save`` before Docker 25 wrote."""
     image_config = config(layers) if image_config is None else image_config
     tags = ["tiny:1"] if tags is None else tags
-    files = {}
+    files: dict[str, bytes] = {}
     names = []
     for number, layer in enumerate(layers):
         folder = hashlib.sha256(f"{number}".encode() + layer).hexdigest()
@@ -140,7 +140,8 @@ def descriptor(blob: bytes, media_type: str) -> dict[str, Any]:
 
 def as_legacy(files: Mapping[str, bytes]) -> bytes:
     """Return what Docker before 25 would have saved of the same images: a layer's second use is a symlink."""
-    entries, used, items = [], {}, []
+    used: dict[str, str] = {}
+    entries, items = [], []
     for item in json.loads(files["manifest.json"]):
         config_name = item["Config"].removeprefix("blobs/sha256/") + ".json"
         entries.append(entry(config_name, files[item["Config"]]))
@@ -159,4 +160,5 @@ def as_legacy(files: Mapping[str, bytes]) -> bytes:
 def files_of(archive: bytes) -> dict[str, bytes]:
     """Return the files of a tar archive, gzipped or not, by name."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        return {member.name: opened.extractfile(member).read() for member in opened if member.isreg()}
+        found = ((member.name, opened.extractfile(member)) for member in opened if member.isreg())
+        return {name: file.read() for name, file in found if file is not None}
