@@ -78,7 +78,12 @@ class Dentry:
 
     def is_below(self, other: "Dentry") -> bool:
         """Is this dentry other, or somewhere below it?"""
-        return any(dentry is other for dentry in self.ancestors())
+        dentry = self
+        while dentry is not other:
+            if dentry.parent is dentry:
+                return False
+            dentry = dentry.parent
+        return True
 
     def path(self) -> str:
         """Return the path from the root of the file system: ``/a/b``."""

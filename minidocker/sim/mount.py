@@ -148,8 +148,9 @@ class Mount:
         twin = self.clone(root)
         if copies is not None:
             copies[self] = twin
+        whole = twin.root is self.root
         for dentry, child in list(self.children.items()):
-            if dentry.is_below(twin.root):
+            if whole or dentry.is_below(twin.root):
                 child.clone_tree(copies=copies).hook(twin, dentry)
         return twin
 

@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SIZE = "1G"
 """Of the file system; the file that holds it is sparse."""
 
-PACKAGES = ("pytest", "hypothesis", "minidocker")
+PACKAGES = ("pytest", "hypothesis", "minidocker", "pyroute2")
 """Those and what they require; minidocker itself comes with the tree."""
 
 COMMANDS = (
