@@ -325,6 +325,7 @@ class Engine:
             with ExitStack() as stack:
                 fds, join, pid_namespace = self._joined(stack, plan)
                 self._limit(container)
+                self.network.prepare(container)
                 doors = [] if container.remapped else self.cgroups.doors(container.id)
                 told = spec.of(
                     container,
@@ -386,7 +387,7 @@ class Engine:
         return list(mounts.cgroups(self.cgroups.layout, container.id, container.host_config))
 
     def _attach(self, container: Container) -> None:
-        """Do from the host's side what the new task, waiting at its gate, cannot do to itself."""
+        """Do from the host's side what the new task cannot do to itself; it runs its program only then."""
         # Ids: the maps of its user namespace.
         if container.remapped:
             self.cgroups.admit(container.id, container.pid)

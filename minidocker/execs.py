@@ -114,6 +114,7 @@ def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]
         user=options.user or container.user,
         cgroups=cgroups,
         join=join,
+        remapped=container.remapped,
         capabilities=ALL_CAPABILITIES if options.privileged else container.capabilities,
         no_new_privileges=container.no_new_privileges,
         seccomp=container.seccomp,

@@ -83,20 +83,25 @@ class Network:
         if mode not in ("bridge", "none", "host") and not other(mode):
             raise NoSuchNetwork(mode)
 
-    def attach(self, container: "Container") -> None:
-        """Plug in a container whose first task waits at its gate, and write the files that tell it of its network."""
+    def prepare(self, container: "Container") -> None:
+        """Choose the address of a container that is about to start, and write the files that tell it of its network."""
         mode = mode_of(container)
         if mode == "bridge":
             self._endpoints[container.id] = endpoint = self._endpoint(container)
             container_files.write(self._kernel, container, endpoint.address)
-            self._on_bridge(container, endpoint)
         elif not other(mode):
             container_files.write(self._kernel, container)
-            if mode == "none":
-                self._told(
-                    container, "no network but its own loopback", "A network namespace begins with lo, switched off."
-                )
-                self._do(cable.switch_loopback_on, container.pid)
+
+    def attach(self, container: "Container") -> None:
+        """Plug in a container whose first task is there, and does not yet run its program."""
+        mode = mode_of(container)
+        if mode == "bridge":
+            self._on_bridge(container, self._endpoints[container.id])
+        elif mode == "none":
+            self._told(
+                container, "no network but its own loopback", "A network namespace begins with lo, switched off."
+            )
+            self._do(cable.switch_loopback_on, container.pid)
 
     def detach(self, container: "Container") -> None:
         """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""

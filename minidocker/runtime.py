@@ -21,7 +21,7 @@ from minidocker.user import User, find_user, set_ids
 #: The descriptor on which init tells why it could not start; execve closes it, and that is the good news.
 ERROR_FD: Final = 3
 
-#: The descriptor on which init waits for the daemon to let it begin (:mod:`minidocker.start`).
+#: The descriptor on which init waits, before it becomes the program, for the daemon's part (:mod:`minidocker.start`).
 GATE_FD: Final = 4
 
 #: The first of the descriptors that lead to other tasks' namespaces.
@@ -44,6 +44,8 @@ class Spec:
     join: Sequence[tuple[int, int]] = ()
     """Descriptors of namespaces to enter, each with its CLONE_NEW*."""
     unshare: int = 0
+    remapped: bool = False
+    """Its user namespace has no ids yet: it waits for them before it does anything."""
     mounts: Sequence[Sequence[Any]] = ()
     masked: Sequence[str] = ()
     protected: Sequence[str] = ()
@@ -63,9 +65,10 @@ class Spec:
 async def init(k: System, spec: Mapping[str, Any]) -> int:
     """Make the new task a container and run its program. Exit code 1, with words on ERROR_FD, if that fails.
 
-    It begins when a byte comes through the gate; if the gate closes without one, the daemon has given up.
+    It goes on to the program, or tells of its failure, when a byte comes through the gate: by then the daemon has
+    plugged in the network, which takes as long as all this. If the gate closes without one, the daemon has given up.
     """
-    return await _told(k, _init(k, spec))
+    return await _told(k, spec, _init(k, spec))
 
 
 async def enter(k: System, spec: Mapping[str, Any]) -> int:
@@ -73,7 +76,7 @@ async def enter(k: System, spec: Mapping[str, Any]) -> int:
 
     The PID namespace is joined already: setns(2) moves only children there, so the daemon asked before it cloned.
     """
-    return await _told(k, _enter(k, spec))
+    return await _told(k, spec, _enter(k, spec))
 
 
 async def _init(k: System, spec: Mapping[str, Any]) -> int:
@@ -139,6 +142,8 @@ async def run(k: System, spec: Mapping[str, Any]) -> int:
     path = await look_path(k, spec["argv"][0], env.get("PATH", ""))
     if spec["no_new_privileges"] and spec["seccomp"]:
         await k.seccomp(SECCOMP_SET_MODE_FILTER, 0, spec["seccomp"])
+    if not spec["remapped"] and not await k.read(GATE_FD, 1):
+        return 1
     return await execute(k, path, spec["argv"], env)
 
 
@@ -156,17 +161,19 @@ async def give_up(k: System, keep: int, user: User | None) -> None:
     await capabilities.apply(k, keep)
 
 
-async def _told(k: System, task: Coroutine[Any, Any, int]) -> int:
-    """Wait at the gate, then do it; if it fails, tell the daemon why."""
-    if not await k.read(GATE_FD, 1):
+async def _told(k: System, spec: Mapping[str, Any], task: Coroutine[Any, Any, int]) -> int:
+    """Do it; if it fails, tell the daemon why, once that has done its part."""
+    if spec["remapped"] and not await k.read(GATE_FD, 1):  # who has no ids yet can do nothing
         task.close()
         return 1
     try:
         return await task
     except Refused as refused:
-        await _tell(k, refused)
+        why = refused
     except OSError as error:
-        await _tell(k, Refused(f"{error.filename or 'container'}: {linux.strerror(error.errno).lower()}"))
+        why = Refused(f"{error.filename or 'container'}: {linux.strerror(error.errno).lower()}")
+    if spec["remapped"] or await k.read(GATE_FD, 1):
+        await _tell(k, why)
     return 1
 
 

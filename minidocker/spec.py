@@ -32,6 +32,7 @@ def of(
         cgroups=tuple(cgroups),
         join=tuple(join),
         unshare=unshare,
+        remapped=container.remapped,
         mounts=[
             mount.to_json() for mount in [*mounts.of(config, shm=shm, cgroups=cgroup_mounts, rootless=rootless), *files]
         ],

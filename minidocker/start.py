@@ -1,7 +1,8 @@
-"""Start: a task is cloned, held at a gate while the daemon arranges what only it can, let go, and heard of.
+"""Start: a task is cloned, held at a gate until the daemon has arranged what only it can, let go, and heard of.
 
-The order is runc's: ``runc create`` leaves the container's init waiting, the daemon's hooks (control groups, id maps,
-the network) run meanwhile from the host's side, and ``runc start`` lets it go on.
+The order is runc's: ``runc create`` leaves the container's init waiting just before execve (at exec.fifo), the daemon's
+hooks (the network) run from the host's side, and ``runc start`` lets it go on. What init does to itself needs none of
+that, so both are at work at once. Only ids come first: without them, in a user namespace, nothing can be done.
 """
 
 import json
@@ -10,12 +11,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from minidocker import runtime
+from minidocker.errors import EngineError
 from minidocker.linux import O_CLOEXEC, O_RDONLY
 from minidocker.process import Process
 from minidocker.refusal import Refused
 
 if TYPE_CHECKING:
     from minidocker.engine import Engine
+
+#: Exit codes above tell of a signal.
+_SIGNAL: Final = 128
+
+#: How long a task may take to notice that its gate is closed.
+_PATIENCE_S: Final = 1.0
 
 #: The exit code that says: not the program, the request was wrong.
 REQUEST: Final = 125
@@ -31,7 +39,7 @@ def clone(
     fds: Mapping[int, int] | None = None,
     cgroup: int | None = None,
 ) -> int:
-    """Clone a task that runs ``main(system, spec)``, with its pipes; it waits at a gate. Return the daemon's end of it.
+    """Clone a task that runs ``main(system, spec)``, with its pipes, and a gate; return the daemon's end of that.
 
     ``fds`` are more descriptors that it starts with: its number → the daemon's. ``cgroup`` is one of the v2 control
     group in which it is born.
@@ -59,13 +67,23 @@ def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], 
     """Do what is to be done from outside, open the gate, and return once the program runs.
 
     Refused, with what init told, if it could not; the task has ended then. If ``attach`` fails, the gate closes
-    unopened, at which the task ends by itself.
+    unopened, at which the task ends by itself. If it fails since a signal has ended the task (that of the OOM killer,
+    say), then that is what has happened to the container.
     """
     try:
         attach()
         with suppress(BrokenPipeError):  # it has died; wait4 will say how
             engine.kernel.write(gate, b"!")
-    finally:
+    except (OSError, EngineError):
+        engine.kernel.close(gate)
+        while process.pid and engine.pump(_PATIENCE_S):
+            pass
+        if process.exit_code <= _SIGNAL:
+            raise
+    except BaseException:
+        engine.kernel.close(gate)
+        raise
+    else:
         engine.kernel.close(gate)
     _await_start(engine, process)
 
