@@ -337,3 +337,33 @@ def test_two_containers_agree_call_by_call(labs_pair):
     finally:
         for host in labs_pair:
             said(host, "rm -f web")
+
+
+# what a container may do to its network
+
+
+def test_a_container_may_look_and_not_change(host):
+    for change in ("link set eth0 down", "addr add 10.0.0.1/8 dev lo", "route del default", "link add b0 type bridge"):
+        outcome = host.docker(f"run --rm lab ip {change}")
+        assert (outcome.exit_code, outcome.stderr.split(": ", 2)[2]) == (2, "Operation not permitted\n"), change
+
+
+def test_with_net_admin_it_may(host):
+    script = "ip link set eth0 down; ip route; ip link set eth0 up; ip addr add 10.0.0.1/8 dev eth0; ip route"
+    assert said(host, ["run", "--rm", "--cap-add", "NET_ADMIN", "lab", "sh", "-c", script]) == (
+        "10.0.0.0/8 dev eth0 scope link  src 10.0.0.1 \n172.17.0.0/16 dev eth0 scope link  src 172.17.0.2 \n"
+    )
+
+
+def test_ping_needs_net_raw(host):
+    outcome = host.docker("run --rm --cap-drop NET_RAW lab ping -c 1 127.0.0.1")
+    assert (outcome.exit_code, outcome.stderr) == (1, "ping: permission denied (are you root?)\n")
+
+
+@pytest.mark.slow
+def test_many_containers_at_once(host):
+    for number in range(30):
+        said(host, f"run -d --name c{number} lab sleep 1000")
+    assert address(host, "c29") == "172.17.0.31"
+    assert "1 packets received" in said(host, "exec c0 ping -q -c 1 172.17.0.31")
+    assert len([link for link in host.kernel.getlink() if link.master == "docker0"]) >= 30
