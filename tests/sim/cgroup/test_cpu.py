@@ -101,7 +101,9 @@ def about(*parts, within=0.01):
 
 
 @pytest.mark.parametrize(
-    ("light", "heavy"), [(spin, spin), (spin, call), (call, spin), (loop_in_sh, loop_in_sh)], ids=str
+    ("light", "heavy"),
+    [(spin, spin), (spin, call), (call, spin), (loop_in_sh, loop_in_sh)],
+    ids=lambda one: one.__name__,
 )
 def test_weights_of_one_and_three(host, light, heavy):
     host.group("a", weight=1)
