@@ -102,12 +102,10 @@ class Sample:
 def stats(engine: "Engine", containers: list[Container]) -> list[Sample]:
     """Read what containers use, twice, a second apart, as docker does: a share is what happened in between."""
     engine.pump()
-    before = {c.id: engine.cgroups.usage(c.id) for c in containers if c.is_running}
-    began_ns = engine.now_ns()
+    before = {c.id: _read(engine, c) for c in containers if c.is_running}
     if before:
         let_pass(engine, BETWEEN_S)
-    elapsed_ns = engine.now_ns() - began_ns
-    return [_sample(engine, container, before.get(container.id), elapsed_ns) for container in containers]
+    return [_sample(engine, container, before.get(container.id)) for container in containers]
 
 
 def let_pass(engine: "Engine", seconds: float) -> None:
@@ -117,16 +115,22 @@ def let_pass(engine: "Engine", seconds: float) -> None:
         engine.pump(left_ns / 1e9)
 
 
-def _sample(engine: "Engine", container: Container, before: Usage | None, elapsed_ns: int) -> Sample:
+def _read(engine: "Engine", container: Container) -> tuple[int, Usage]:
+    """Return what a container's group has used, and when that was read."""
+    return engine.now_ns(), engine.cgroups.usage(container.id)
+
+
+def _sample(engine: "Engine", container: Container, before: tuple[int, Usage] | None) -> Sample:
     if before is None or not container.is_running:
         return Sample(container=container, usage=Usage())
-    usage = engine.cgroups.usage(container.id)
+    now_ns, usage = _read(engine, container)
+    elapsed_ns = now_ns - before[0]
     received, sent = _network(engine, container)
     total = _memory_total(engine)
     return Sample(
         container=container,
         usage=usage,
-        cpus=(usage.cpu_ns - before.cpu_ns) / elapsed_ns if elapsed_ns else 0.0,
+        cpus=(usage.cpu_ns - before[1].cpu_ns) / elapsed_ns if elapsed_ns else 0.0,
         memory_limit=min(usage.memory_limit or total, total or usage.memory_limit),
         received=received,
         sent=sent,

@@ -128,9 +128,9 @@ def kill(process: subprocess.Popen) -> None:
 def test_the_next_start_removes_the_groups_of_a_lab_that_was_killed():
     killed, helper = lab()
     gone = leftovers.Lab(helper)
+    assert leftovers.groups_of(killed.pid)
     kill(killed)
     gone.is_gone()
-    assert leftovers.groups_of(killed.pid)
     RealKernel().close_kernel()
     assert not leftovers.groups_of(killed.pid)
 
