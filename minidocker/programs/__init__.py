@@ -17,10 +17,11 @@ MODULES: Final[dict[str, str]] = {
     name: name
     for name in (
         "basename", "busybox", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "dd", "dirname", "du", "echo",
-        "env", "false", "find", "grep", "head", "hexdump", "hostname", "id", "ifconfig", "ip", "kill", "ln", "ls",
-        "mkdir", "mkfifo", "mknod", "mount", "mv", "nc", "nproc", "ping", "printf", "ps", "pwd", "readlink", "rm",
-        "rmdir", "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat", "stress", "sync", "tail", "tee", "test",
-        "touch", "tr", "true", "umount", "uname", "uniq", "wc", "which", "whoami", "xargs", "yes",
+        "env", "false", "find", "grep", "head", "hexdump", "hostname", "id", "ifconfig", "ip", "ipcmk", "ipcrm",
+        "ipcs", "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount", "mv", "nc", "nproc", "nsenter", "ping",
+        "printf", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat",
+        "stress", "sync", "tail", "tee", "test", "touch", "tr", "true", "umount", "uname", "uniq", "unshare", "wc",
+        "which", "whoami", "xargs", "yes",
     )
 } | {"[": "test", "ash": "sh", "egrep": "grep", "fgrep": "grep"}  # fmt: skip
 

@@ -42,3 +42,12 @@ async def run(k: System, words: list[str], environ: dict[str, str], message: str
         return 126
     _, status = await k.wait4(pid)
     return exit_status(status)
+
+
+async def end_like(k: System, status: int) -> int:
+    """Return a child's exit code, or end by the signal that ended it."""
+    signum = status & 0x7F
+    if signum:
+        await k.kill(await k.getpid(), signum)
+        await k.sleep(0)  # it comes on the way back from a call
+    return exit_status(status)

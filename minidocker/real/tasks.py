@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 
 from minidocker import programs
 from minidocker.linux import CLONE_NEWNET, IPC_NOWAIT, PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
-from minidocker.real import capability, execve, ipc, netns, syscalls, wire
+from minidocker.real import capability, execve, ipc, memory, netns, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.host import own_fd
 from minidocker.real.signals import Handler, Signals, interrupted
@@ -57,6 +57,10 @@ class TaskCalls(TaskSockets, Direct):
         self.cloexec = set(parent.cloexec)
         self.programs = programs
         self.signals = Signals()
+        self.attached: set[int] = set()
+        """Where shared memory is attached."""
+        self.mapped: dict[int, int] = {}
+        """What was mapped, address → bytes; to unmap once more what was unmapped since does nothing."""
 
     def sys_read(self, fd: int, n: int) -> bytes:
         """Read, waiting for data (read(2))."""
@@ -107,6 +111,23 @@ class TaskCalls(TaskSockets, Direct):
                     raise
             self.signals.wait(timeout_s=LOOK_AGAIN_S)
 
+    def sys_shmat(self, shmid: int, flags: int = 0) -> int:
+        """Attach a segment (shmat(2)); noted, since execve detaches it."""
+        address = ipc.shmat(shmid, flags)
+        self.attached.add(address)
+        return address
+
+    def sys_shmdt(self, address: int) -> None:
+        """Detach a segment (shmdt(2))."""
+        ipc.shmdt(address)
+        self.attached.discard(address)
+
+    def sys_mmap(self, length: int, flags: int = 0) -> int:
+        """Map memory (mmap(2)); noted, since execve unmaps it."""
+        address = memory.mmap(length, flags)
+        self.mapped[address] = length
+        return address
+
     def sys_signal(self, signum: int, handler: Handler) -> Handler:
         """Say what a signal does (signal(2))."""
         return self.signals.set(signum, handler)
@@ -136,7 +157,11 @@ class TaskCalls(TaskSockets, Direct):
         raise Exit(status & 0xFF)
 
     def close_on_exec(self) -> None:
-        """Do what execve(2) does to descriptors and signals."""
+        """Do what execve(2) does to descriptors, memory and signals."""
+        while self.attached:
+            ipc.shmdt(self.attached.pop())
+        while self.mapped:
+            memory.munmap(*self.mapped.popitem())
         for fd in self.cloexec:
             os.close(fd)
         self.cloexec.clear()

@@ -10,6 +10,7 @@ from minidocker.linux import MS_NOSUID
 from minidocker.sim.credentials import Credentials
 from minidocker.sim.memory import AddressSpace
 from minidocker.sim.permission import S_ISGID, S_ISUID
+from minidocker.sim.shared_memory import detach_all
 
 if TYPE_CHECKING:
     from minidocker.sim.path import Location
@@ -24,6 +25,7 @@ def commit_exec(task: "Task", location: "Location") -> None:
     task.creds = new
     changed = (old.euid, old.egid) != (new.euid, new.egid) or gained
     task.memory.clear()
+    detach_all(task, task.memory)
     task.memory = AddressSpace(new.user, dumpable=not changed and (old.uid, old.gid) == (old.euid, old.egid))
 
 

@@ -23,6 +23,7 @@ from minidocker.sim import (
     exec,
     files,
     memory,
+    message_queue,
     mount_calls,
     mqueue,  # noqa: F401
     namespaces,
@@ -30,9 +31,11 @@ from minidocker.sim import (
     pipe,
     prctl,
     proc,  # noqa: F401
+    process_vm,
     rootless,
     seccomp,
     setns,
+    shared_memory,
     signals,
     sysfs,  # noqa: F401
     tasks,
@@ -66,8 +69,9 @@ SystemCall = Callable[..., Any]
 
 #: The modules that have system calls: their functions named ``sys_NAME``.
 _MODULES: Final = (
-    attributes, capability, cpuset, credentials, descriptors, directory, exec, files, memory, mount_calls, namespaces,
-    pidfd, pipe, prctl, rtnetlink, seccomp, setns, signals, socket_calls, tasks, uts, working_directory, xattr,
+    attributes, capability, cpuset, credentials, descriptors, directory, exec, files, memory, message_queue,
+    mount_calls, namespaces, pidfd, pipe, prctl, process_vm, rtnetlink, seccomp, setns, shared_memory, signals,
+    socket_calls, tasks, uts, working_directory, xattr,
 )  # fmt: skip
 CALLS: Final[dict[str, SystemCall]] = {
     name.removeprefix("sys_"): function

@@ -2,7 +2,7 @@
 
 A mapping is private anonymous memory. Only its size counts, and whether its pages were *touched*: a page that nobody
 touched does not exist yet, and costs nothing. ``MAP_POPULATE`` touches all at once. A clone has the same pages as its
-parent until one of them writes (copy on write), and nobody writes here: so they are charged once, to whom they were
+parent until one of them writes (copy on write), and that charges nobody here: so they are charged once, to whom they were
 charged first, and given back with the last task that has them.
 """
 
@@ -16,6 +16,7 @@ from minidocker.sim.task import Wait
 from minidocker.sim.user_namespace import FIRST, UserNamespace
 
 if TYPE_CHECKING:
+    from minidocker.sim.shared_memory import Attachment
     from minidocker.sim.task import Task
 
 #: Where the first mapping ends, and below it the next ones: as high as a task's addresses go (mmap_base).
@@ -44,7 +45,7 @@ class Area(NamedTuple):
 class AddressSpace:
     """One address space. A clone gets a copy, an execve a new one. ``areas`` are its mappings, by address."""
 
-    __slots__ = ("_bottom", "areas", "dumpable", "pending", "user")
+    __slots__ = ("_bottom", "areas", "attached", "dumpable", "pending", "user", "written")
 
     def __init__(self, user: UserNamespace = FIRST, *, dumpable: bool = True) -> None:
         """Start with nothing mapped."""
@@ -56,6 +57,10 @@ class AddressSpace:
         self._bottom = TOP
         self.pending: Charges | None = None
         """What is being touched just now."""
+        self.attached: dict[int, Attachment] = {}
+        """The shared memory segments, by their addresses (``shared_memory.py``)."""
+        self.written: dict[int, bytearray] = {}
+        """What lies in private memory, page by page; what was never written is zeros."""
 
     def copy(self) -> "AddressSpace":
         """Return a clone's (fork(2))."""
@@ -63,7 +68,16 @@ class AddressSpace:
         twin.areas, twin._bottom = dict(self.areas), self._bottom
         for block in self._blocks():
             block.spaces += 1
+        if self.written:
+            twin.written = {page: bytearray(data) for page, data in self.written.items()}
+        for address, attachment in self.attached.items():
+            twin.attached[address] = attachment
+            attachment.segment.attached += 1
         return twin
+
+    def maps(self, address: int) -> bool:
+        """Is private memory mapped at an address?"""
+        return any(start <= address < start + area.pages * PAGE for start, area in self.areas.items())
 
     def _blocks(self) -> set[Block]:
         return {area.block for area in self.areas.values() if area.block is not None}
@@ -92,6 +106,8 @@ class AddressSpace:
                 self._cut(address, area, (first - address) // PAGE, (last - address) // PAGE)
         for block in before - self._blocks():
             block.spaces -= 1
+        for page in [page for page in self.written if start <= page * PAGE < end]:
+            del self.written[page]
         self._bottom = min(self.areas, default=TOP)
 
     def _cut(self, address: int, area: Area, first: int, last: int) -> None:

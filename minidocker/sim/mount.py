@@ -156,9 +156,15 @@ class Mount:
 
     def options(self) -> list[str]:
         """Return the options as /proc/mounts lists them: the mount's, then the file system's own."""
-        flags = [name for flag, name in MOUNT_FLAGS.items() if self.flags & flag and flag != MS_RDONLY]
-        flags += [] if self.flags & MS_STRICTATIME else ["relatime"]
-        return ["ro" if self.readonly else "rw", *flags, *self.superblock.options()]
+        return ["ro" if self.readonly else "rw", *self._flags(), *self.superblock.options()]
+
+    def own_options(self) -> list[str]:
+        """Return the mount's own options, as mountinfo lists them."""
+        return ["ro" if self.flags & MS_RDONLY else "rw", *self._flags()]
+
+    def _flags(self) -> list[str]:
+        names = [name for flag, name in MOUNT_FLAGS.items() if self.flags & flag and flag != MS_RDONLY]
+        return names if self.flags & MS_STRICTATIME else [*names, "relatime"]
 
 
 class MountNamespace(Namespace):

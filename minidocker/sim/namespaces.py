@@ -20,6 +20,7 @@ from minidocker.linux import (
     strerror,
 )
 from minidocker.sim.credentials import Credentials, commit_creds, new_user_namespace
+from minidocker.sim.ipc import IpcNamespace
 from minidocker.sim.mount import MountNamespace
 from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
 from minidocker.sim.net.namespace import NetNamespace
@@ -47,13 +48,6 @@ MODELLED: Final = sum(KINDS.values())
 NOT_MODELLED: Final = {CLONE_NEWTIME: "CLONE_NEWTIME"}
 #: The kinds that end when nobody refers to them any more.
 COUNTED: Final = ("mnt", "uts", "ipc", "net", "cgroup")
-
-
-class IpcNamespace(Namespace):
-    """System V message queues and shared memory (ipc_namespaces(7))."""
-
-    __slots__ = ()
-    kind: ClassVar = "ipc"
 
 
 class CgroupNamespace(Namespace):

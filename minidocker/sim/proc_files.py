@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from minidocker.linux import SIG_IGN, strerror
-from minidocker.sim import id_map
+from minidocker.sim import id_map, proc_sysvipc
 from minidocker.sim.cgroup.freezer import BY_V1
 from minidocker.sim.cgroup.namespace import cgroup, cgroups
 from minidocker.sim.net.ipv4 import TTL
@@ -171,11 +171,17 @@ def mountinfo(view: View) -> str:
     return "".join(_mountinfo_line(view.reader, mount, path) for mount, path in _visible(view))
 
 
+def _root_of(reader: "Task", mount: "Mount") -> str:
+    """Return which part of the file system a mount shows; one that was removed is marked so (show_mountinfo)."""
+    root = mount.root
+    gone = root.parent is not root and not root.hashed and root.superblock.fstype != "nsfs"
+    return mount.superblock.path_of(root, reader) + ("//deleted" if gone else "")
+
+
 def _mountinfo_line(reader: "Task", mount: "Mount", path: str) -> str:
     block = mount.superblock
-    own = [option for option in mount.options() if option not in block.options()]
     ids = f"{mount.id} {mount.parent.id if mount.parent else mount.id} {block.device >> 8}:{block.device & 0xFF}"
-    places = f"{_escape(block.path_of(mount.root, reader))} {_escape(path)} {','.join(own)}"
+    places = f"{_escape(_root_of(reader, mount))} {_escape(path)} {','.join(mount.own_options())}"
     peers = [f"shared:{mount.group.id}"] if mount.group else []
     peers += [f"master:{mount.master.id}"] if mount.master else []
     whole = ",".join(["ro" if block.readonly else "rw", *block.options()])
@@ -269,6 +275,9 @@ OF_SYSTEM: Final[dict[str, tuple[int, Text]]] = {
     "version": (0o444, version),
     "meminfo": (0o444, meminfo),
     "cgroups": (0o444, cgroups),
+    "sysvipc/msg": (0o444, proc_sysvipc.msg),
+    "sysvipc/sem": (0o444, proc_sysvipc.sem),
+    "sysvipc/shm": (0o444, proc_sysvipc.shm),
     "sys/kernel/hostname": (0o644, hostname),
     "sys/kernel/domainname": (0o644, domainname),
     "sys/kernel/ostype": (0o444, ostype),

@@ -12,6 +12,7 @@ from minidocker.sim.cgroup import membership
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.memory import AddressSpace
 from minidocker.sim.namespaces import check_flags, credentials_for, new_namespaces
+from minidocker.sim.shared_memory import detach_all
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
 from minidocker.system import System
@@ -177,6 +178,7 @@ def _stop_running(task: Task, status: int) -> None:
     membership.ended(task)
     task.memory.clear()
     task.files.close_all()
+    detach_all(task, task.memory)
     task.ns.release()
 
 

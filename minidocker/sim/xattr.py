@@ -26,6 +26,8 @@ def _check_name(name: str) -> None:
 
 def _may(task: "Task", inode: "Inode", name: str, mask: int) -> None:
     """Ask whether it may be used so (xattr_permission): trusted.* by root, user.* on files and directories."""
+    if mask & MAY_WRITE and inode.immutable:
+        fail(errno.EPERM)
     refusal = errno.EPERM if mask & MAY_WRITE else errno.ENODATA
     if name.startswith("security."):
         if mask & MAY_WRITE:

@@ -8,6 +8,8 @@ nothing depends on whose turn it is. Results are written to descriptor ``REPORT`
 from minidocker.kernel import Capabilities
 from minidocker.linux import (
     CAPABILITIES,
+    IPC_NOWAIT,
+    IPC_RMID,
     MNT_DETACH,
     MS_BIND,
     MS_PRIVATE,
@@ -37,9 +39,19 @@ class State:
         self.fds = list(fds)
         self.is_held = False
         self.killed = {}
+        self.objects = []
+        self.addresses = []
 
     def copy(self):
-        return State(self.directory, 0, self.fds)
+        twin = State(self.directory, 0, self.fds)
+        twin.objects, twin.addresses = [*self.objects], [*self.addresses]
+        return twin
+
+    def object(self, which):
+        return self.objects[which % len(self.objects)] if self.objects else 7
+
+    def address(self, which):
+        return self.addresses[which % len(self.addresses)] if self.addresses else 4096
 
     def path(self, name):
         return name if name.startswith("/proc") else f"{self.directory}/{name}"
@@ -161,6 +173,13 @@ async def read(k, path):
         return (await k.read(fd, 65536)).decode()
     finally:
         await k.close(fd)
+
+
+async def sysvipc(k, state, kind):
+    """What proc says of the objects, without times, and without what is counted when the kernel gets round to it."""
+    rows = [line.split() for line in (await read(k, f"/proc/sysvipc/{kind}")).splitlines()]
+    kept = [column for column, name in enumerate(rows[0]) if not name.endswith("time") and name not in ("rss", "swap")]
+    return [[row[column] for column in kept] for row in rows[1:]]
 
 
 async def write_proc(k, state, whom, name, text):
@@ -317,6 +336,55 @@ async def mounts(k, state):
     return found
 
 
+async def msgget(k, state, key, flags):
+    state.objects.append(await k.msgget(key, flags))
+    return state.objects[-1]
+
+
+async def msgsnd(k, state, which, mtype, length, flags):
+    return await k.msgsnd(state.object(which), mtype, b"m" * length, flags | IPC_NOWAIT)
+
+
+async def msgrcv(k, state, which, size, mtype, flags):
+    return await k.msgrcv(state.object(which), size, mtype, flags | IPC_NOWAIT)
+
+
+async def ipc_remove(k, state, call, which):
+    return await getattr(k, call)(state.object(which), IPC_RMID)
+
+
+async def shmget(k, state, key, size, flags):
+    state.objects.append(await k.shmget(key, size, flags))
+    return state.objects[-1]
+
+
+async def shmat(k, state, which, flags):
+    state.addresses.append(await k.shmat(state.object(which), flags))
+    return "attached"
+
+
+async def mmap(k, state, length):
+    state.addresses.append(await k.mmap(length))
+    return "mapped"
+
+
+async def shmdt(k, state, which):
+    return await k.shmdt(state.address(which))
+
+
+async def munmap(k, state, which, length):
+    return await k.munmap(state.address(which), length)
+
+
+async def vm_read(k, state, whom, which, offset, length):
+    data = await k.process_vm_readv(await state.pid(k, whom), state.address(which) + offset, length)
+    return len(data), data.strip(b"\0")
+
+
+async def vm_write(k, state, whom, which, offset, length):
+    return await k.process_vm_writev(await state.pid(k, whom), state.address(which) + offset, b"v" * length)
+
+
 async def execve(k, state, path, words):
     """Become a program, unless that would give root back what only a true execve can give back (real/capability.py)."""
     if state.is_held:
@@ -342,6 +410,9 @@ OPERATIONS = {
     "make_file": make_file, "read_file": read_file, "remove": remove, "chmod": chmod, "chown": chown, "stat": stat,
     "mknod": mknod, "access": access, "setxattr": setxattr, "listdir": listdir, "mount": mount, "bind": bind,
     "bind_ns": bind_ns, "remount": remount, "propagation": propagation, "umount": umount, "mounts": mounts,
+    "sysvipc": sysvipc,
+    "msgget": msgget, "msgsnd": msgsnd, "msgrcv": msgrcv, "ipc_remove": ipc_remove, "shmget": shmget, "shmat": shmat,
+    "mmap": mmap, "shmdt": shmdt, "munmap": munmap, "vm_read": vm_read, "vm_write": vm_write,
     "execve": execve, "exit": exit_,
 }  # fmt: skip
 

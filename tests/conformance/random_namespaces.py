@@ -248,6 +248,41 @@ class Maker:
     def mounts(self):
         return ["mounts"]
 
+    def msgget(self):
+        return ["msgget", self.one_of(0, 5, 5, 6), self.one_of(0o1600, 0o1600, 0o1666, 0o3600, 0o600, 0)]
+
+    def msgsnd(self):
+        return ["msgsnd", self.random.randrange(3), self.one_of(1, 2, 3, 0), self.one_of(0, 1, 10, 8192, 8193), 0]
+
+    def msgrcv(self):
+        flags = self.one_of(0, 0, 0o10000, 0o20000)
+        return ["msgrcv", self.random.randrange(3), self.one_of(0, 5, 9000, -1), self.one_of(0, 0, 1, 2, -2, -9), flags]
+
+    def ipc_remove(self):
+        return ["ipc_remove", self.one_of("msgctl", "shmctl"), self.random.randrange(3)]
+
+    def shmget(self):
+        return [
+            "shmget",
+            self.one_of(0, 5, 5),
+            self.one_of(0, 1, 5000, 9000),
+            self.one_of(0o1600, 0o1666, 0o600, 0o3600),
+        ]
+
+    def shmat(self):
+        return ["shmat", self.random.randrange(3), self.one_of(0, 0, 0o10000)]
+
+    def shmdt(self):
+        return ["shmdt", self.random.randrange(3)]
+
+    def vm_read(self):
+        name = self.one_of("vm_read", "vm_write")
+        offset = self.one_of(0, 0, 100, 4090, 8191)
+        return [name, self.one_of(*WHOM), self.random.randrange(3), offset, self.one_of(0, 5, 20, 5000)]
+
+    def sysvipc(self):
+        return ["sysvipc", self.one_of("msg", "shm")]
+
     def execve(self):
         return ["execve", "grep", [self.one_of("Cap", "Uid", "NoNew"), "/proc/self/status"]]
 
@@ -264,7 +299,8 @@ SIMPLE = [
         "prctl": 4, "kill": 3, "name_host": 2, "name_by_proc": 1, "names": 2, "mkdir": 2, "make_file": 3,
         "read_file": 3, "remove": 1, "chmod": 2, "chown": 4, "stat": 4, "mknod": 2, "access": 2, "setxattr": 2,
         "listdir": 1, "mount": 5, "bind": 3, "bind_ns": 1, "remount": 2, "propagation": 3, "umount": 3, "mounts": 4,
-        "execve": 1, "exit": 1,
+        "msgget": 3, "msgsnd": 2, "msgrcv": 2, "ipc_remove": 1, "shmget": 2, "shmat": 3, "shmdt": 1, "vm_read": 3,
+        "sysvipc": 2, "execve": 1, "exit": 1,
     }.items()
     for _ in range(weight)
 ]  # fmt: skip
