@@ -24,9 +24,8 @@ async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
         return 1
     wanted = [(_MEANS[name], value) for name, value in options.order if name in _MEANS]
     if "a" in options or "all" in options:
-        wanted += [("q", number) for number in await _all(k, "msg")] + [
-            ("m", number) for number in await _all(k, "shm")
-        ]
+        wanted += [("q", number) for number in await _all(k, "msg")]
+        wanted += [("m", number) for number in await _all(k, "shm")]
     failed = [each for each in wanted if not await _remove(k, *each)]
     return 1 if failed else 0
 
