@@ -1,9 +1,9 @@
 """A task's address space: what it has mapped, and who may look into it (Linux's struct mm_struct; mmap(2)).
 
-A mapping is private anonymous memory. Only its size counts, and whether its pages were *touched*: a page that nobody
+A mapping is private anonymous memory. What counts is its size, and whether its pages were *touched*: a page that nobody
 touched does not exist yet, and costs nothing. ``MAP_POPULATE`` touches all at once. A clone has the same pages as its
-parent until one of them writes (copy on write), and that charges nobody here: so they are charged once, to whom they were
-charged first, and given back with the last task that has them.
+parent until one of them writes (copy on write), and writing charges nobody here (``process_vm.py``): so they are
+charged once, to whom they were charged first, and given back with the last task that has them.
 """
 
 import errno
@@ -72,7 +72,6 @@ class AddressSpace:
             twin.written = {page: bytearray(data) for page, data in self.written.items()}
         for address, attachment in self.attached.items():
             twin.attached[address] = attachment
-            attachment.segment.attached += 1
         return twin
 
     def maps(self, address: int) -> bool:

@@ -71,8 +71,7 @@ def sys_shmat(task: "Task", shmid: int, flags: int = 0) -> int:
     attached = task.memory.attached
     address = min(attached, default=TOP) - pages(segment.size) * PAGE
     attached[address] = Attachment(segment, readonly=bool(flags & SHM_RDONLY))
-    segment.attached += 1
-    segment.last, segment.attached_ns = Numbers(task), task.kernel.clock.now_ns()
+    _note_attached(task, segment)
     return address
 
 
@@ -89,6 +88,17 @@ def _let_go(task: "Task", segment: Segment) -> None:
     segment.last, segment.detached_ns = Numbers(task), task.kernel.clock.now_ns()
     if segment.doomed and not segment.attached:
         segment.space.segments.remove(segment)
+
+
+def attach_copies(task: "Task", memory: "AddressSpace") -> None:
+    """Note that a clone of the task has in its memory what the task has attached (shm_open)."""
+    for attachment in memory.attached.values():
+        _note_attached(task, attachment.segment)
+
+
+def _note_attached(task: "Task", segment: Segment) -> None:
+    segment.attached += 1
+    segment.last, segment.attached_ns = Numbers(task), task.kernel.clock.now_ns()
 
 
 def detach_all(task: "Task", memory: "AddressSpace") -> None:

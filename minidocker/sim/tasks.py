@@ -12,7 +12,7 @@ from minidocker.sim.cgroup import membership
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.memory import AddressSpace
 from minidocker.sim.namespaces import check_flags, credentials_for, new_namespaces
-from minidocker.sim.shared_memory import detach_all
+from minidocker.sim.shared_memory import attach_copies, detach_all
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
 from minidocker.system import System
@@ -87,6 +87,7 @@ def _memory(task: Task) -> AddressSpace:
     memory began, and could not reach their /proc/PID/ns otherwise.
     """
     memory = task.memory.copy()
+    attach_copies(task, memory)
     memory.dumpable |= task is task.kernel.host and task.kernel.profile.rootless
     return memory
 
