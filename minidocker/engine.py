@@ -21,6 +21,7 @@ from minidocker import (
     mounts,
     names,
     namespaces,
+    remap,
     resources,
     runtime,
     security,
@@ -51,6 +52,7 @@ from minidocker.monitor import Monitor, Null
 from minidocker.network import Network
 from minidocker.process import Process
 from minidocker.refusal import Refused
+from minidocker.remap import Remap
 from minidocker.streams import Streams
 from minidocker.tree import make_directories, remove_tree
 
@@ -99,14 +101,19 @@ class Engine:
         monitor: Monitor | None = None,
         machine: str = "x86_64",
         rootless: bool = False,
+        userns_remap: Remap | None = None,
     ) -> None:
         """Begin with no image and no container.
 
         ``ids`` gives 64 hexadecimal digits, ``clock_ns`` the time of day, ``machine`` is uname's, and ``rootless``
-        says that the kernel is asked from within a user namespace.
+        says that the kernel is asked from within a user namespace. With ``userns_remap`` each container has a user
+        namespace of its own (dockerd --userns-remap).
         """
         self.kernel = kernel
-        self.images = ImageStore(kernel, machine=GO_ARCHITECTURES.get(machine, machine), rootless=rootless)
+        self.images = ImageStore(
+            kernel, machine=GO_ARCHITECTURES.get(machine, machine), rootless=rootless, remap=userns_remap
+        )
+        self.userns_remap = userns_remap
         self._overlay_options = ",".join(("", *OVERLAY_OPTIONS, "userxattr" if rootless else "redirect_dir=off"))
         self.containers: dict[str, Container] = {}
         self.monitor: Monitor = monitor or Null()
@@ -120,6 +127,9 @@ class Engine:
         self._processes: dict[int, Process] = {}
         """What runs, by the host's pid of its first task."""
         kernel.job(make_init_layer, INIT_LAYER)
+        if userns_remap:
+            userns_remap.prepare(kernel)
+            userns_remap.give(kernel, INIT_LAYER)
 
     def create(self, image_name: str, command: Sequence[str], options: RunOptions) -> Container:
         """Make a container from an image, without starting it (docker create)."""
@@ -137,6 +147,8 @@ class Engine:
         )
         for directory in (container.directory, container.upper, f"{container.directory}/work", container.merged):
             self.kernel.mkdir(directory, 0o710 if directory == container.directory else 0o755)
+        if self.userns_remap and container.remapped:
+            self.userns_remap.give(self.kernel, container.directory)
         self.containers[container.name] = container
         return container
 
@@ -270,6 +282,9 @@ class Engine:
         namespaces.check(options.host_config, self.find)
         config = self._with_defaults(self.network.named(options.host_config))
         mounts.check(config.tmpfs)
+        remapped = self.userns_remap is not None and config.userns_mode != "host"
+        if remapped:
+            remap.check(config)
         caps = capabilities.effective(add=config.cap_add, drop=config.cap_drop, privileged=config.privileged)
         rights = security.parse(config.security_opt, privileged=config.privileged)
         policy = self.filters.policy(rights.profile, caps)
@@ -292,6 +307,7 @@ class Engine:
             capabilities=caps,
             no_new_privileges=rights.no_new_privileges,
             seccomp=policy,
+            remapped=remapped,
             covered=not (config.privileged or rights.system_paths_open),
             warnings=[security.NO_FILTER] if rights.profile is not None and policy is None else [],
             lowers=(INIT_LAYER, *self.images.lowers(image)),
@@ -388,10 +404,12 @@ class Engine:
 
     def _attach(self, container: Container) -> None:
         """Do from the host's side what the new task cannot do to itself; it runs its program only then."""
-        # Ids: the maps of its user namespace.
-        if container.remapped:
+        if self.userns_remap and container.remapped:
+            self.userns_remap.write_maps(self.kernel, container.pid)
             self.cgroups.admit(container.id, container.pid)
         self.network.attach(container)
+        if self.userns_remap and container.remapped:
+            self.userns_remap.give(self.kernel, container_files.directory(container))
 
     def _detach(self, container: Container) -> None:
         """Undo what :meth:`_attach` did; the container's tasks are gone. It may have come to nothing, or half-way."""

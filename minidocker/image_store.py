@@ -17,6 +17,7 @@ from minidocker.image import Image
 from minidocker.kernel import Files, Kernel
 from minidocker.layer import unpack_job
 from minidocker.reference import Reference
+from minidocker.remap import Remap
 from minidocker.tree import make_directories, remove_tree
 
 #: A trace carries at most so many of a layer's entries, and those that it touches.
@@ -52,8 +53,14 @@ class ImageSummary:
 class ImageStore:
     """Images by ID and by name, and layers by chain ID."""
 
-    def __init__(self, kernel: Kernel, *, machine: str = "amd64", rootless: bool | None = None) -> None:
-        """Keep images on this kernel's disk. ``machine`` chooses among several; ``rootless`` as the kernel is."""
+    def __init__(
+        self, kernel: Kernel, *, machine: str = "amd64", rootless: bool | None = None, remap: Remap | None = None
+    ) -> None:
+        """Keep images on this kernel's disk. ``machine`` chooses among several; ``rootless`` as the kernel is.
+
+        With ``remap`` the files of layers belong to the ids that containers' users have on the host.
+        """
+        self._remap = remap
         self._kernel = kernel
         self._machine = machine
         self._rootless = bool(getattr(kernel, "rootless", False)) if rootless is None else rootless
@@ -90,6 +97,8 @@ class ImageStore:
     def _unpack(self, chain_id: Digest, diff_id: Digest, data: bytes) -> Layer:
         directory = layer_directory(chain_id)
         found = self._kernel.job(unpack_layer_job, data, directory, self._rootless)
+        if self._remap:
+            self._remap.give(self._kernel, f"{directory}/diff")
         if "error" in found:
             kind: type[EngineError] = getattr(errors, found["error"])
             raise kind(found["message"], hint=found["hint"], **found["data"])

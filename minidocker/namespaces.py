@@ -66,11 +66,11 @@ def check(config: "HostConfig", find: Callable[[str], "Container"]) -> None:
             find(other(mode))
 
 
-def plan(container: "Container", find: Callable[[str], "Container"], *, remapped: bool = False) -> Plan:
+def plan(container: "Container", find: Callable[[str], "Container"]) -> Plan:
     """Return how a container's init comes into its namespaces; Conflict if another's that it wants does not run."""
     config = container.host_config
     modes = {"pid": config.pid_mode, "net": config.network_mode, "ipc": config.ipc_mode, "uts": config.uts_mode}
-    new, joined = CLONE_NEWNS | (CLONE_NEWUSER if remapped and config.userns_mode != "host" else 0), {}
+    new, joined = CLONE_NEWNS | (CLONE_NEWUSER if container.remapped else 0), {}
     for kind, mode in modes.items():
         if other(mode):
             joined[kind] = _running(find(other(mode)), kind).pid

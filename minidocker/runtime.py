@@ -45,7 +45,7 @@ class Spec:
     """Descriptors of namespaces to enter, each with its CLONE_NEW*."""
     unshare: int = 0
     remapped: bool = False
-    """Its user namespace has no ids yet: it waits for them before it does anything."""
+    """Is its user namespace not the daemon's? Then it has no ids yet: it waits for them before it does anything."""
     mounts: Sequence[Sequence[Any]] = ()
     masked: Sequence[str] = ()
     protected: Sequence[str] = ()
@@ -82,6 +82,8 @@ async def enter(k: System, spec: Mapping[str, Any]) -> int:
 async def _init(k: System, spec: Mapping[str, Any]) -> int:
     await enter_cgroups(k, spec["cgroups"])
     await join(k, spec["join"])
+    if spec["remapped"]:
+        await become_root(k)
     if spec["unshare"]:
         await k.unshare(spec["unshare"])
     await rootfs.prepare_root(k, spec["root"], spec["mounts"], any_device=spec["any_device"])
@@ -102,6 +104,8 @@ async def _init(k: System, spec: Mapping[str, Any]) -> int:
 async def _enter(k: System, spec: Mapping[str, Any]) -> int:
     await enter_cgroups(k, spec["cgroups"])
     await join(k, spec["join"])
+    if spec["remapped"]:
+        await become_root(k)
     return await run(k, spec)
 
 
@@ -122,6 +126,13 @@ async def join(k: System, namespaces: Sequence[tuple[int, int]]) -> None:
     for fd, kind in namespaces:
         await k.setns(fd, kind)
         await k.close(fd)
+
+
+async def become_root(k: System) -> None:
+    """Become root of the user namespace: who comes from outside is nobody in it, whatever it may do there."""
+    await k.setgroups([])
+    await k.setgid(0)
+    await k.setuid(0)
 
 
 async def run(k: System, spec: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from minidocker.client.docker import Docker, ReadFile, Result
 from minidocker.engine import Engine
 from minidocker.kernel import Kernel
 from minidocker.recorder import Recorder
+from minidocker.remap import Remap
 from minidocker.trace import Trace
 
 
@@ -53,6 +54,7 @@ class Host:
         seed: int = 0,
         clock_ns: Callable[[], int] = lambda: 0,
         read_file: ReadFile | None = None,
+        userns_remap: Remap | None = None,
     ) -> None:
         """Take a kernel, what traces should say of it, and who reads the files that ``docker load -i`` names."""
         self.kernel = kernel
@@ -65,6 +67,7 @@ class Host:
             monitor=self.recorder,
             machine=str(description.get("machine", "x86_64")),
             rootless=bool(description.get("rootless")),
+            userns_remap=userns_remap,
         )
         self.client = Docker(self.engine, read_file) if read_file else Docker(self.engine)
 

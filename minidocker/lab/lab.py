@@ -46,11 +46,11 @@ _open: "weakref.WeakSet[Lab]" = weakref.WeakSet()
 class Lab:
     """One docker host a kernel, told the same commands. ``note`` says what was asked for and cannot be had here."""
 
-    def __init__(self, kernel: str | None = None, *, seed: int = 0) -> None:
+    def __init__(self, kernel: str | None = None, *, seed: int = 0, userns_remap: bool = False) -> None:
         """Open the lab on ``"sim"``, ``"real"`` or ``"both"``.
 
         Without a word on what $MINIDOCKER_KERNEL says, or else the best that there is. The same seed gives the same
-        names and ids.
+        names and ids. With ``userns_remap`` each container has a user namespace of its own.
         """
         wanted = kernel or os.environ.get(KERNEL) or ("both" if missing_kernel() is None else "sim")
         if wanted not in KERNELS:
@@ -63,7 +63,7 @@ class Lab:
         self._queue = Queue()
         self._unions = 0
         for name in reversed(KERNELS[self.kernel]):  # the real one first: the simulated one shall be of its kind
-            self._open_host(name, seed)
+            self._open_host(name, seed, userns_remap=userns_remap)
         self.world.hosts = {name: self.world.hosts[name] for name in KERNELS[self.kernel]}
         _open.add(self)
 
@@ -77,11 +77,11 @@ class Lab:
         )
         return "sim"
 
-    def _open_host(self, name: str, seed: int) -> None:
+    def _open_host(self, name: str, seed: int, *, userns_remap: bool) -> None:
         try:
             real = self.world.hosts.get("real")
             like = real.description if real else {"cgroups": recordings.cgroups()}  # else nothing could be compared
-            self.world.add(name, open_host(name, seed=seed, like=like))
+            self.world.add(name, open_host(name, seed=seed, like=like, userns_remap=userns_remap))
         except BaseException:
             self.close()
             raise

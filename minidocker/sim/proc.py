@@ -101,8 +101,7 @@ class ProcInode(Inode):
         """Take the next inode number, unless one is given."""
         super().__init__(superblock, ino or superblock.new_ino())
         self.mode = mode
-        user = superblock.user
-        self.uid, self.gid = _owner(subject, mode) if subject else (user.kuid(0), user.kgid(0))
+        self.uid, self.gid = _owner(subject, mode) if subject else (0, 0)  # the machine's root, whoever mounts it
         self.nlink = 2 if self.is_dir else 1
         self.rdev = 0
 
