@@ -12,6 +12,11 @@ from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY, O_WRONLY
 
 _FORWARD: Final = "/proc/sys/net/ipv4/ip_forward"
 
+#: What Docker sets in the network namespaces of containers (moby, WithSysctls): who is no root there may listen on all
+#: ports, and may ping without a raw socket. The latter not in a user namespace, which does not have all these groups.
+_PORTS: Final = ("/proc/sys/net/ipv4/ip_unprivileged_port_start", b"0")
+_PING: Final = ("/proc/sys/net/ipv4/ping_group_range", b"0 2147483647")
+
 
 def make_bridge(kernel: Kernel, name: str, mac: str, address: str, broadcast: str) -> None:
     """Make a bridge that is a link of the host's own, too, and have the host pass packets on (as dockerd does)."""
@@ -20,27 +25,44 @@ def make_bridge(kernel: Kernel, name: str, mac: str, address: str, broadcast: st
     with suppress(FileExistsError):
         kernel.newaddr(name, address, broadcast=broadcast)
     kernel.setlink(name, up=True)
-    fd = kernel.open(_FORWARD, O_WRONLY | O_CLOEXEC)
-    kernel.write(fd, b"1\n")
-    kernel.close(fd)
+    _set(kernel, _FORWARD, b"1")
 
 
-def lay(kernel: Kernel, pid: int, veth: str, bridge: str, mac: str, address: str, broadcast: str, gateway: str) -> None:
-    """Lay a veth pair from a bridge into a task's network namespace, and make its far end eth0, with an address."""
+def lay(
+    kernel: Kernel, pid: int, veth: str, bridge: str, mac: str, address: str, broadcast: str, gateway: str, first: bool
+) -> None:
+    """Lay a veth pair from a bridge into a task's network namespace, and make its far end eth0, with an address.
+
+    ``first``: the container's user namespace is the first one.
+    """
     with _held(kernel, pid) as theirs:
         kernel.newlink(veth, "veth", peer="eth0", netns=theirs)
         kernel.setlink(veth, master=bridge, up=True)
         with _inside(kernel, theirs):
-            kernel.setlink("lo", up=True)
+            _begin(kernel, first)
             kernel.newaddr("eth0", address, broadcast=broadcast)
             kernel.setlink("eth0", up=True, address=mac)
             kernel.newroute("default", gateway=gateway)
 
 
-def switch_loopback_on(kernel: Kernel, pid: int) -> None:
+def switch_loopback_on(kernel: Kernel, pid: int, first: bool) -> None:
     """Switch on the loopback of a task's network namespace, which begins with it switched off."""
     with _held(kernel, pid) as theirs, _inside(kernel, theirs):
-        kernel.setlink("lo", up=True)
+        _begin(kernel, first)
+
+
+def _begin(kernel: Kernel, first: bool) -> None:
+    """Make of the network namespace that we are in what every container's is."""
+    kernel.setlink("lo", up=True)
+    for path, value in (_PORTS, _PING)[: 1 + first]:
+        _set(kernel, path, value)
+
+
+def _set(kernel: Kernel, path: str, value: bytes) -> None:
+    """Write a setting of the network namespace that we are in (proc_sys_net(5))."""
+    fd = kernel.open(path, O_WRONLY | O_CLOEXEC)
+    kernel.write(fd, value)
+    kernel.close(fd)
 
 
 @contextmanager

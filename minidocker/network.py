@@ -101,7 +101,7 @@ class Network:
             self._told(
                 container, "no network but its own loopback", "A network namespace begins with lo, switched off."
             )
-            self._do(cable.switch_loopback_on, container.pid)
+            self._do(cable.switch_loopback_on, container.pid, self._in_first(container))
 
     def detach(self, container: "Container") -> None:
         """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""
@@ -122,10 +122,14 @@ class Network:
                 f"the bridge, as {endpoint.address}",
                 "A veth pair is a cable: one end becomes a port of the bridge, the other eth0 in the container.",
             )
-            address = f"{endpoint.address}/{PREFIX}"
-            self._do(cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY)
+            address, first = f"{endpoint.address}/{PREFIX}", self._in_first(container)
+            self._do(cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY, first)
         except OSError as error:
             raise _failed(container, error) from error
+
+    def _in_first(self, container: "Container") -> bool:
+        """Is the first user namespace the container's own?"""
+        return not (self._engine.rootless or container.remapped)
 
     def _make_bridge(self) -> None:
         self._engine.monitor.operation(

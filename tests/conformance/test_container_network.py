@@ -360,6 +360,15 @@ def test_ping_needs_net_raw(host):
     assert (outcome.exit_code, outcome.stderr) == (1, "ping: permission denied (are you root?)\n")
 
 
+def test_who_is_no_root_may_listen_anywhere(host):
+    said(host, "run -d --name web -u nobody lab nc -ll -p 80 -e echo served")
+    assert said(host, "run --rm lab nc 172.17.0.2 80") == "served\n"
+    assert said(host, "exec web cat /proc/sys/net/ipv4/ip_unprivileged_port_start") == "0\n"
+    assert said(host, "exec web cat /proc/sys/net/ipv4/ping_group_range") == "0\t2147483647\n"
+    outcome = host.docker("run --rm --network host -u nobody lab nc -l -p 80")
+    assert (outcome.exit_code, outcome.stderr) == (1, "nc: bind: Permission denied\n")
+
+
 @pytest.mark.slow
 def test_many_containers_at_once(host):
     for number in range(30):
