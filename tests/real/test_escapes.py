@@ -200,9 +200,11 @@ def test_a_symbolic_link_where_a_tmpfs_is_asked_for(host):
 def test_the_agent_of_released_groups(host):
     """A v1 group's release_agent is run by the kernel, as root, outside: nobody in a container may write it."""
     host.docker("run -d --name web lab sleep 1000")
-    script = "for f in $(find /sys/fs/cgroup -name release_agent) /sys/fs/cgroup/x; do echo /x > $f && echo $f; done"
+    names = "-name release_agent -o -name notify_on_release -o -name cgroup.procs"
+    script = f"for f in $(find /sys/fs/cgroup {names}); do echo; echo 1 > $f && echo $f; done"
     outcome = host.docker(["exec", "web", "sh", "-c", script])
-    assert outcome.stdout == ""
+    assert outcome.stdout.strip("\n") == ""
+    assert outcome.stderr.count("Read-only file system") == outcome.stdout.count("\n") > 0
     host.docker("rm -f web")
 
 
