@@ -39,7 +39,8 @@ def process_vm_readv(pid: int, address: int, length: int) -> bytes:
     """Read a task's memory (process_vm_readv(2)): what could be read, up to the end of what is mapped."""
     buffer = ctypes.create_string_buffer(length)
     mine, theirs = _Vector(ctypes.addressof(buffer), length), _Vector(address, length)
-    return buffer.raw[: check(libc.process_vm_readv(pid, mine, 1, theirs, 1, 0))]
+    done = check(libc.process_vm_readv(pid, mine, 1, theirs, 1, 0))
+    return buffer.raw[:done]
 
 
 def process_vm_writev(pid: int, address: int, data: bytes) -> int:

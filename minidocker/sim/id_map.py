@@ -70,8 +70,8 @@ def _parse_line(line: str) -> "Extent":
     words = line.split()
     if len(words) != 3 or not all(word.isascii() and word.isdecimal() for word in words):
         fail(errno.EINVAL)
-    inside, outside, length = (int(word) for word in words)
-    if not length or max(inside, outside) >= UNMAPPED or max(inside, outside) + length > 1 << 32:
+    inside, outside, length = (int(word) & 0xFFFFFFFF for word in words)
+    if not length or max(inside, outside) >= UNMAPPED or max(inside, outside) + length > 0xFFFFFFFF:
         fail(errno.EINVAL)
     return inside, outside, length
 
