@@ -9,7 +9,9 @@ from typing import Any
 from bench.measure import MissingRightError, Row, within
 from bench.subjects import need
 from minidocker.lab.stepper import to_html
+from minidocker.lab.stepper.views import VIEWS
 from tests import rights
+from tests.lab.isolation_trace import many_trace
 from tests.lab.sample_trace import big_trace
 
 #: Steps through the whole trace forwards and then backwards, and times each; with layout: until boxes have places.
@@ -39,7 +41,20 @@ def rows() -> list[Row]:
             within("… with layout", _walk(browser, small, True), at_most_s=0.016),
             within("stepper update, 1,000 steps, 30 layers, 500 names", _walk(browser, large, False), at_most_s=0.004),
             within("… with layout", _walk(browser, large, True), at_most_s=0.016),
+            *_views(browser),
         ]
+
+
+def _views(browser: Any) -> list[Row]:
+    """Measure the views that are drawings, of a dozen containers."""
+    trace = many_trace()
+    found = []
+    for view in VIEWS:
+        page = to_html(trace, view=view)
+        told = f"{view} of 12 containers, {len(trace)} steps"
+        found.append(within(f"stepper update, {told}", _walk(browser, page, False), at_most_s=0.004))
+        found.append(within("… with layout", _walk(browser, page, True), at_most_s=0.016))
+    return found
 
 
 def _walk(browser: Any, page: str, with_layout: bool) -> list[float]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from minidocker import linux
-from minidocker.cgroup_table import MEMBERS, ROOT
+from minidocker.cgroup_table import MEMBERS, ROOT, split
 from minidocker.kernel import Inner, SyscallEvent
 from minidocker.namespace_table import KINDS
 
@@ -140,13 +140,11 @@ _MANUAL: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 _INSIDE: Final[Mapping[str, tuple[str, str]]] = {
-    "oom_kill": ("The group's memory is used up and nothing is left to reclaim: the OOM killer takes a task.",
-                 "minidocker/sim/cgroup"),
-    "throttle": ("The quota of this period is used up: the group's tasks wait until the next one.",
-                 "minidocker/sim/cgroup"),
-    "freeze": ("Every task of the group stands still now.", "minidocker/sim/cgroup"),
-    "thaw": ("The group's tasks go on where they stood.", "minidocker/sim/cgroup"),
-}  # fmt: skip
+    "oom_kill": ("The group's memory is used up and nothing is left to reclaim: the OOM killer takes a task.", "oom"),
+    "throttle": ("The quota of this period is used up: the group's tasks wait until the next one.", "fair"),
+    "freeze": ("Every task of the group stands still now.", "freezer"),
+    "thaw": ("The group's tasks go on where they stood.", "freezer"),
+}
 
 
 def in_cgroups(where: str) -> bool:
@@ -184,12 +182,13 @@ def inside(inner: Inner) -> tuple[str, str, dict[str, str]]:
     data = inner.data
     if inner.name == "frame":
         text = f"frame {data.get('link', inner.path)} → {data.get('to', '?')}: {data.get('what', '')}"
-        return text, _framed(data), {"linux": "packet(7)", "code": "minidocker/sim/net"}
+        return text, _framed(data), {"linux": "packet(7)", "code": "minidocker/sim/net/softirq.py"}
     sentence, code = _INSIDE.get(inner.name, ("", ""))
     text = f'{inner.name}("{inner.path}")'
     if inner.name == "oom_kill":
         text += _victim(data)
-    links = {"linux": CGROUP_V2} | ({"code": code} if code else {})
+    links = {"linux": CGROUP_V1 if split(inner.path)[0] not in ("", "unified") else CGROUP_V2}
+    links |= {"code": f"minidocker/sim/cgroup/{code}.py"} if code else {}
     return text, sentence, links
 
 
@@ -202,10 +201,17 @@ def _victim(data: Mapping[str, Any]) -> str:
 
 def _framed(data: Mapping[str, Any]) -> str:
     """Return where a frame is on its way."""
-    link, to = str(data.get("link", "")), str(data.get("to", ""))
-    if not to:
-        return f"The frame is on {link}."
-    return f"The frame goes from {link} to {to}."
+    said = str(data.get("what", ""))
+    what = "The question" if "who-has" in said else "The answer" if "is-at" in said else "The frame"
+    if data.get("netns") != data.get("to_netns"):
+        return f"{what} goes in at one end of the cable and comes out at the other, in another network namespace."
+    if data.get("via") and "who-has" in said:
+        return f"A question to all: the bridge {data['via']} passes it on to every other port."
+    if data.get("via"):
+        return f"The bridge {data['via']} looks at the hardware address and passes it on to the port that leads there."
+    if data.get("link") == data.get("to"):
+        return f"{what} turns round in the loopback device: it never leaves the namespace."
+    return f"{what} reaches {data.get('to', 'the next device')}, in the same network namespace."
 
 
 def _refused_in_cgroups(call: str, name: str) -> str:

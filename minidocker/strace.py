@@ -38,6 +38,9 @@ _SIGNALS: Final = {number: f"SIG{name}" for name, number in linux.SIGNALS.items(
 #: Calls whose result is a number that differs between kernels.
 LOCAL: Final = frozenset({"clone", "wait4", "getpid", "getppid", "time_ns"})
 
+#: Where the characters begin that stand for a byte that is no UTF-8 (PEP 383).
+_LONE: Final = "\udc80"
+
 #: Capabilities are named one by one up to so many; more are shown as the mask that /proc/PID/status shows.
 _NAMED_MAX: Final = 4
 
@@ -76,11 +79,11 @@ def quote(value: str | bytes, shown: int = _SHOWN) -> str:
     """Return a string as C writes it, cut after so many bytes."""
     data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     shown = len(data) if isinstance(value, str) else shown
-    body = data[:shown].decode("utf-8", "backslashreplace")
+    body = data[:shown].decode("utf-8", "surrogateescape")  # what is no text is shown byte by byte, in octal
     escaped = (
         body.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
     )
-    escaped = "".join(c if c.isprintable() else f"\\{ord(c):o}" for c in escaped)
+    escaped = "".join(c if c.isprintable() else f"\\{ord(c) & 0xFF if c >= _LONE else ord(c):o}" for c in escaped)
     return f'"{escaped}"' + ("..." if len(data) > shown else "")
 
 

@@ -122,6 +122,21 @@ def isolation_trace() -> Trace:
     return tell.recorder.cut("docker run --name web -m 64m lab sh", "", "", 137)
 
 
+def many_trace(containers: int = 12, rounds: int = 40) -> Trace:
+    """Return a long trace of many containers, whose counters move at each step."""
+    tell = Teller()
+    tell.recorder.command("docker compose up", "Many at once.")
+    tell.call("newlink", "docker0", "bridge", kwargs={"peer": "", "address": ""})
+    idents = [f"{number:012x}" + "e" * 52 for number in range(1, containers + 1)]
+    for number, ident in enumerate(idents, 1):
+        tell.start(f"c{number}", ident, 10 * number, number, f"172.17.0.{number + 1}/16", f"veth{number:04}")
+    for turn in range(rounds):
+        for number, ident in enumerate(idents, 1):
+            group = f"/sys/fs/cgroup/docker/{ident}"
+            tell.read(f"{group}/memory.current", b"%d\n" % (1 << 20 | turn << 14 | number))
+    return tell.recorder.cut("docker compose up")
+
+
 def _frames() -> list[Inner]:
     echo = "IP 172.17.0.2 > 172.17.0.3: ICMP echo"
     hops = (

@@ -175,9 +175,18 @@ def _meters(state: State, group: str) -> list[tuple[str, str, int]]:
             found.append((name, " of ".join(shown), min(1000, used * 1000 // limit) if limit else -1))
     for counter, divisor in USED_CPU.items():
         if counter in usage:
-            found.append(("cpu time", f"{usage[counter] // divisor // 1000} ms", -1))
+            found.append(("cpu time", time_text(usage[counter] // divisor), -1))
     share = _share(state, group)
     return [*found, ("cpu share", f"{share // 10} % if all want", share)] if share >= 0 else found
+
+
+def time_text(microseconds: int) -> str:
+    """Return a time in the unit that makes it easy to read."""
+    for size, unit in ((1_000_000, "s"), (1000, "ms")):
+        if microseconds >= size:
+            tenths = microseconds * 10 // size
+            return f"{tenths // 10}.{tenths % 10} {unit}" if tenths < 100 and tenths % 10 else f"{tenths // 10} {unit}"
+    return f"{microseconds} µs"
 
 
 def _share(state: State, group: str) -> int:

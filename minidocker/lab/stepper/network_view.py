@@ -165,7 +165,7 @@ def _bridge(drawing: Drawing, state: State, old: State, place: _Place, space: st
         f"name {space} {name}",
         "title",
         place.x + GAP + 12,
-        y + 24,
+        y + 21,
         " · ".join(word for word in words if word),
         place.w - 40,
     )
@@ -257,7 +257,7 @@ def _way(drawing: Drawing, places: Mapping[str, _Place], frame: Mapping[str, Any
         points = cable(places, one, other)
     else:
         via = _ends(places, one[0], str(frame.get("via", "")))
-        level = via[2] - BRIDGE // 2 if via else (start[1] + start[2]) // 2
+        level = via[2] - BRIDGE // 5 if via else (start[1] + start[2]) // 2
         points = [[start[0], start[1]], [start[0], level], [end[0], level], [end[0], end[1]]]
     drawing.arrow("way", "way", points)
     x, y = points[-1]

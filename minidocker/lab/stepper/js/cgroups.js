@@ -171,12 +171,21 @@ function metersOf(state, group) {
     found.push([name, shown.join(" of "), limit ? Math.min(1000, Math.floor((used * 1000) / limit)) : -1]);
   }
   for (const [counter, divisor] of Object.entries(USED_CPU)) {
-    if (counter in usage)
-      found.push(["cpu time", `${Math.floor(Math.floor(usage[counter] / divisor) / 1000)} ms`, -1]);
+    if (counter in usage) found.push(["cpu time", timeText(Math.floor(usage[counter] / divisor)), -1]);
   }
   const share = cpuShare(state, group);
   if (share >= 0) found.push(["cpu share", `${Math.floor(share / 10)} % if all want`, share]);
   return found;
+}
+
+function timeText(microseconds) {
+  for (const [size, unit] of [[1000000, "s"], [1000, "ms"]]) { // prettier-ignore
+    if (microseconds < size) continue;
+    const tenths = Math.floor((microseconds * 10) / size);
+    const whole = Math.floor(tenths / 10);
+    return tenths < 100 && tenths % 10 ? `${whole}.${tenths % 10} ${unit}` : `${whole} ${unit}`;
+  }
+  return `${microseconds} µs`;
 }
 
 function cpuShare(state, group) {

@@ -140,7 +140,7 @@ function bridgeBar(drawing, state, old, place, space, name, y) {
   drawing.box(`link ${space} ${name}`, kind, place.x + W.gap, y, place.w - 2 * W.gap, W.bridge, 6);
   const words = [name, `bridge, ${link.up ? "up" : "down"}`, (link.addresses || []).join(", ")];
   const said = words.filter(Boolean).join(" · ");
-  drawing.text(`name ${space} ${name}`, "title", place.x + W.gap + 12, y + 24, said, place.w - 40);
+  drawing.text(`name ${space} ${name}`, "title", place.x + W.gap + 12, y + 21, said, place.w - 40);
   sayLink(drawing, state, space, name, now);
 }
 
@@ -227,7 +227,7 @@ function drawWay(drawing, places, frame) {
     points = cablePoints(places, one, other);
   } else {
     const via = endsOf(places, one[0], String(frame.via ?? ""));
-    const level = via ? via[2] - W.bridge / 2 : Math.floor((start[1] + start[2]) / 2);
+    const level = via ? via[2] - Math.floor(W.bridge / 5) : Math.floor((start[1] + start[2]) / 2);
     points = [[start[0], start[1]], [start[0], level], [end[0], level], [end[0], end[1]]]; // prettier-ignore
   }
   drawing.arrow("way", "way", points);
