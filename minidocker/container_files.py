@@ -67,7 +67,8 @@ def write_all(files: Files, where: str, texts: Mapping[str, str]) -> None:
         files.close(fd)
 
 
-def remove(files: Files, where: str) -> None:
-    """Remove the files of a container, which has none if it was never started."""
+def remove_all(files: Files, layer: str, where: str) -> None:
+    """Remove a container's writable layer and its files, of which it has none if it was never started."""
+    remove_tree(files, layer)
     with suppress(FileNotFoundError):
         remove_tree(files, where)

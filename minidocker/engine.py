@@ -54,7 +54,7 @@ from minidocker.process import Process
 from minidocker.refusal import Refused
 from minidocker.remap import Remap
 from minidocker.streams import Streams
-from minidocker.tree import make_directories, remove_tree
+from minidocker.tree import make_directories, make_each
 
 #: What is mounted between an image's layers and the writable one: mount points that an image need not have.
 INIT_LAYER: Final = f"{OVERLAY_ROOT}/init/diff"
@@ -145,8 +145,8 @@ class Engine:
             {("containers", container.name): container.to_state()},
             ref="docker container create",
         )
-        for directory in (container.directory, container.upper, f"{container.directory}/work", container.merged):
-            self.kernel.mkdir(directory, 0o710 if directory == container.directory else 0o755)
+        directories = [(container.upper, 0o755), (f"{container.directory}/work", 0o755), (container.merged, 0o755)]
+        self.kernel.together(make_each, [(container.directory, 0o710), *directories])
         if self.userns_remap and container.remapped:
             self.userns_remap.give(self.kernel, container.directory)
         self.containers[container.name] = container
@@ -197,8 +197,7 @@ class Engine:
         )
         container.status = REMOVING
         self.kernel.unobserve(container.name)
-        self.kernel.job(remove_tree, container.directory)
-        self.kernel.job(container_files.remove, container_files.directory(container))
+        self.kernel.job(container_files.remove_all, container.directory, container_files.directory(container))
         self.network.forget(container)
         del self.containers[container.name]
 

@@ -596,9 +596,14 @@ class Kernel(Files, Mounts, Credentials, Tasks, Memory, Ipc, Links, Sockets, Pro
         """Run ``function(kernel, *args)`` close to the kernel, in one round trip, untraced, and return what it returns.
 
         For bulk work: unpacking ten thousand files, walking a tree. function is importable and uses only the port's
-        plain calls; args and result are what marshal takes (None, numbers, str, bytes, tuples, lists, dicts).
+        plain calls; args and result are what marshal takes (None, numbers, str, bytes, tuples, lists, dicts). A
+        function among args is one for clone.
         """
         ...
+
+    def together(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run ``function(kernel, *args)`` as a job; but where somebody listens call by call, so that each is told."""
+        return self.job(function, *args) if self.listener is None else function(self, *args)
 
     def close_kernel(self) -> None:
         """End it: every task is killed, every mount undone, nothing is left on the host."""

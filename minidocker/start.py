@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker import runtime
 from minidocker.errors import EngineError
+from minidocker.kernel import Kernel
 from minidocker.linux import O_CLOEXEC, O_RDONLY
 from minidocker.process import Process
 from minidocker.refusal import Refused
 
 if TYPE_CHECKING:
     from minidocker.engine import Engine
+
+#: The pipes through which the daemon hears of a task; the last one closes at execve, or tells why not.
+_STREAMS: Final = ("stdout", "stderr", "error")
 
 #: Exit codes above tell of a signal.
 _SIGNAL: Final = 128
@@ -44,23 +48,43 @@ def clone(
     ``fds`` are more descriptors that it starts with: its number → the daemon's. ``cgroup`` is one of the v2 control
     group in which it is born.
     """
-    kernel = engine.kernel
-    null = kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)
-    stdout, stderr, error = engine.streams.open(process, "stdout", "stderr", "error")
-    reading, gate = kernel.pipe2(O_CLOEXEC)
-    ends = {0: null, 1: stdout, 2: stderr, runtime.ERROR_FD: error, runtime.GATE_FD: reading}
+    pid, gate, ends = engine.kernel.together(begin, main, spec, flags, dict(fds or {}), cgroup)
+    engine.streams.take_over(process, dict(zip(ends, _STREAMS, strict=True)))
+    engine.started(process, pid)
+    return gate
+
+
+def begin(
+    kernel: Kernel,
+    main: Callable[..., Coroutine[Any, Any, int]],
+    spec: Mapping[str, Any],
+    flags: int,
+    fds: Mapping[int, int],
+    cgroup: int | None,
+) -> tuple[int, int, list[int]]:
+    """Clone it with its pipes, and watch those: (pid, the gate, the daemon's ends of stdout, stderr, error)."""
+    kept: list[int] = []
+    given = [kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)]
     try:
-        pid = kernel.clone(main, spec, flags=flags, fds={**ends, **(fds or {})}, cgroup=cgroup)
-        engine.started(process, pid)
+        for _ in _STREAMS:
+            reading, writing = kernel.pipe2(O_CLOEXEC)
+            kept.append(reading)
+            given.append(writing)
+        reading, gate = kernel.pipe2(O_CLOEXEC)
+        kept.append(gate)
+        given.append(reading)
+        places = (0, 1, 2, runtime.ERROR_FD, runtime.GATE_FD)
+        pid = kernel.clone(main, spec, flags=flags, fds={**dict(zip(places, given, strict=True)), **fds}, cgroup=cgroup)
     except BaseException:
-        kernel.close(gate)
-        engine.streams.close_all(process)
+        for fd in kept:
+            kernel.close(fd)
         raise
     finally:
-        for fd in ends.values():
+        for fd in given:
             kernel.close(fd)
-    engine.streams.watch(process)
-    return gate
+    for fd in kept[:-1]:
+        kernel.watch(fd)
+    return pid, gate, kept[:-1]
 
 
 def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], None]) -> None:

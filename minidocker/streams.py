@@ -1,10 +1,9 @@
 """Streams: the daemon's ends of the pipes of what it has started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from minidocker.kernel import Kernel
-from minidocker.linux import O_CLOEXEC
+from minidocker.kernel import Files, Kernel
 from minidocker.process import LogLine, Process
 
 _READ_SIZE: Final = 1 << 16
@@ -19,33 +18,21 @@ class Streams:
         self._clock_ns = clock_ns
         self._owners: dict[int, Process] = {}
 
-    def open(self, process: Process, *names: str) -> list[int]:
-        """Make a pipe for each name, watch the reading ends, and return the writing ones."""
-        writing = []
-        for name in names:
-            fd, end = self._kernel.pipe2(O_CLOEXEC)
-            process.open_streams[fd], self._owners[fd] = name, process
-            writing.append(end)
-        return writing
-
-    def watch(self, process: Process) -> None:
-        """Have poll tell of what comes through a process's pipes."""
-        for fd in process.open_streams:
-            self._kernel.watch(fd)
+    def take_over(self, process: Process, names: Mapping[int, str]) -> None:
+        """Take from now on what comes through pipes, each named by what a process writes there; they are watched."""
+        process.open_streams.update(names)
+        self._owners.update(dict.fromkeys(names, process))
 
     def take(self, fd: int) -> bool:
         """Take what a pipe has into its process's log; False if that was nothing."""
         process = self._owners.get(fd)
         if process is None:
             return False
-        try:
-            data = self._kernel.read(fd, _READ_SIZE)
-        except BlockingIOError:
-            return False
+        data = self._kernel.together(read_or_close, fd)
         if data:
             process.log.append(LogLine(stream=process.open_streams[fd], data=data, time_ns=self._clock_ns()))
-        else:
-            self.close(process, fd)
+        elif data is not None:
+            del process.open_streams[fd], self._owners[fd]
         return bool(data)
 
     def drain(self, process: Process) -> None:
@@ -63,3 +50,14 @@ class Streams:
         """Close whatever is still open of a process's pipes."""
         for fd in list(process.open_streams):
             self.close(process, fd)
+
+
+def read_or_close(files: Files, fd: int) -> bytes | None:
+    """Read what a pipe has: None if that is nothing yet, and nothing at its end, at which it is closed."""
+    try:
+        data = files.read(fd, _READ_SIZE)
+    except BlockingIOError:
+        return None
+    if not data:
+        files.close(fd)
+    return data

@@ -1,6 +1,7 @@
 """Whole trees of files, through the port."""
 
 import posixpath
+from collections.abc import Sequence
 
 from minidocker.kernel import Files
 from minidocker.linux import S_IFDIR, S_IFMT
@@ -15,6 +16,12 @@ def remove_tree(files: Files, path: str) -> None:
         else:
             files.unlink(child)
     files.rmdir(path)
+
+
+def make_each(files: Files, directories: Sequence[tuple[str, int]]) -> None:
+    """Make directories, each with its mode."""
+    for path, mode in directories:
+        files.mkdir(path, mode)
 
 
 def make_directories(files: Files, path: str, mode: int = 0o755) -> None:

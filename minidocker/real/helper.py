@@ -164,6 +164,8 @@ class Helper:
         self.depth = len(_numbers("/proc/self/status")) - 1
         """How many PID namespaces /proc shows around this one: none, but for a rootless lab that shows the host's."""
         self.title = Title()
+        self.ready = tasks.TaskCalls(self.host, programs=programs)
+        """What the next child will call: made here, for all that a child writes into is copied for it first."""
         self.verbs: dict[str, Callable[..., Any]] = {
             "job": self.job,
             "poll": self.poll,
@@ -290,7 +292,8 @@ class Helper:
                 # Else /proc/PID/ns would be closed to us, too: this program began outside of the user namespace. Tasks
                 # in containers, which have fewer capabilities, still may not look in (ptrace(2), access mode checking).
                 syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
-            calls = tasks.TaskCalls(self.host, programs=self.programs)
+            calls = self.ready
+            calls.cloexec |= self.host.cloexec
             self.title.set("init", [])
             task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls, self.title)
             task.begin(function, args, fds)

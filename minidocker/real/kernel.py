@@ -131,7 +131,8 @@ class RealKernel(Kernel):
 
     def job(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run ``function(kernel, *args)`` in the helper, untraced, and return what it returns."""
-        return self._ask("job", "", (wire.reference(function), *args), {})
+        named = [wire.reference(arg) if callable(arg) else arg for arg in args]
+        return self._ask("job", "", (wire.reference(function), *named), {})
 
     def take(self, fd: int) -> int:
         """Give the host's side a descriptor of this process's, and return its number there (unix(7), SCM_RIGHTS)."""
