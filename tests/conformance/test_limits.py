@@ -10,6 +10,7 @@ import rights
 
 from minidocker import control
 from minidocker.cgroup_files import weight
+from minidocker.compare import compare
 from minidocker.hosts import open_host
 
 MB = 1 << 20
@@ -313,3 +314,31 @@ def test_without_control_groups_nothing_is_limited_silently():
     host.docker("run -d --name web lab sleep 1000")
     assert "no cgroup freezer is mounted" in host.docker("pause web").stderr
     host.close()
+
+
+# call by call
+
+COMPARED = [
+    "run -d --name web -m 64m --memory-reservation 32m --cpus 0.5 -c 512 --cpuset-cpus 0 --pids-limit 20 lab sleep 99",
+    "exec web sh -c 'cat /sys/fs/cgroup/memory*/memory.max /sys/fs/cgroup/memory*/memory.limit_in_bytes 2> /dev/null'",
+    "pause web",
+    "update --cpu-shares 256 --pids-limit 30 web",
+    "unpause web",
+    "update -m 32m --memory-swap 48m web",
+    "update --cpus 0.001 web",
+    "run --rm --cpu-shares 1 lab true",
+    "run --rm --cgroupns private lab true",
+    "run --rm --pids-limit 2 lab sh -c 'sleep 1 & sleep 1 & wait'",
+    "kill web",
+    "rm web",
+]
+
+
+@pytest.mark.real
+def test_the_traces_agree(labs_pair):
+    sim, real = labs_pair
+    for line in COMPARED:
+        model, kernel = sim.docker(line), real.docker(line)
+        assert (model.stdout, model.stderr, model.exit_code) == (kernel.stdout, kernel.stderr, kernel.exit_code), line
+        difference = compare(model.trace, kernel.trace)
+        assert difference is None, f"{line}: {difference}"
