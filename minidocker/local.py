@@ -12,6 +12,7 @@ from typing import Final
 from minidocker import strace
 from minidocker.cgroup_table import MEMBERS
 from minidocker.kernel import SyscallEvent
+from minidocker.linux import PIPE_BUF
 from minidocker.sources import CGROUP, SAID, Source, in_proc
 
 #: Calls whose first argument is a descriptor (newlink and setlink have it in ``netns``).
@@ -71,7 +72,9 @@ def text(event: SyscallEvent, said: str, source: Source | None, task_of: Callabl
 
 
 def _written(event: SyscallEvent) -> str:
-    return event.args[1].decode("latin-1") if isinstance(event.args[1], bytes) else ""
+    """Return what a write writes, if it may be a program's words: those are short, and megabytes are not searched."""
+    data = event.args[1]
+    return data.decode("latin-1") if isinstance(data, bytes) and len(data) <= PIPE_BUF else ""
 
 
 def _of_members(source: Source) -> bool:
