@@ -155,7 +155,7 @@ def picture(trace: Trace) -> str:
     summary = f"{len(trace)} steps, the last one shown"
     return (
         f"<details open><summary>{summary}</summary>"
-        f'<img alt="The layers after {html.escape(trace.command)}" src="data:image/svg+xml;base64,{data}"></details>'
+        f'<img alt="What is there after {html.escape(trace.command)}" src="data:image/svg+xml;base64,{data}"></details>'
     )
 
 

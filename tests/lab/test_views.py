@@ -10,7 +10,7 @@ from minidocker.lab.stepper import cgroup_figure, to_figure, to_svg
 from minidocker.lab.stepper.cgroups_view import binary, setting_words
 from minidocker.lab.stepper.drawing_style import TINTS, classes, css, style_of
 from minidocker.lab.stepper.svg import DARK, LIGHT
-from minidocker.lab.stepper.views import VIEWS, drawing_of, has_view, telling
+from minidocker.lab.stepper.views import VIEWS, default_view, drawing_of, has_view, telling
 from minidocker.trace import Trace
 
 RUN = isolation_trace()
@@ -114,6 +114,14 @@ def test_states_are_lit_and_the_way_there_is_marked():
     exited = drawing_of(RUN, "states", len(RUN) - 1)
     assert "web (137)" in texts(exited)
     assert texts(exited)[-1].startswith("web: running → exited · web is exited")
+
+
+def test_without_layers_another_view_is_shown():
+    assert default_view(cow_trace()) == "layers"
+    assert default_view(RUN) == "namespaces"
+    assert default_view(Trace(command="x", steps=(), kernel={})) == "layers"
+    assert "d-lane" in to_svg(RUN)
+    assert "No layers are mounted" in to_svg(RUN, view="layers")
 
 
 def test_only_what_there_is_has_a_view():

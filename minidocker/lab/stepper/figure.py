@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.lab.stepper.layout import GEOMETRY, last_mounted, picture
 from minidocker.lab.stepper.svg import DARK, LIGHT, MOST_COLUMNS, status_text
+from minidocker.lab.stepper.views import default_view
 from minidocker.lab.stepper.words import cut, size_text
 from minidocker.trace import INSIDE, Trace
 
@@ -27,20 +28,21 @@ def to_figure(
     trace: Trace,
     index: int | None = None,
     *,
-    view: str = "layers",
+    view: str = "",
     zoom: int = INSIDE,
     theme: str = "light",
     **options: Any,
 ) -> "Figure":
     """Return the picture of a trace at a step (the last mounted one, if none is named).
 
-    ``view``: layers, or one of :data:`~minidocker.lab.stepper.views.VIEWS`. ImportError without matplotlib; ValueError
-    if the trace mounts no layers.
+    ``view``: layers, or one of :data:`~minidocker.lab.stepper.views.VIEWS`; the first with something to show, if none
+    is named. ImportError without matplotlib; ValueError if the trace has nothing to show.
     """
-    if view != "layers":
+    chosen = view or default_view(trace)
+    if chosen != "layers":
         from minidocker.lab.stepper.drawing_figure import drawing_figure  # noqa: PLC0415  only who asks pays
 
-        return drawing_figure(trace, view, index, zoom=zoom, theme=theme)
+        return drawing_figure(trace, chosen, index, zoom=zoom, theme=theme)
     from matplotlib.figure import Figure  # noqa: PLC0415 (half a second that only those pay who want a figure)
 
     at = last_mounted(trace) if index is None else index

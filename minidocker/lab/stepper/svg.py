@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from minidocker.lab.stepper.layout import GEOMETRY, last_mounted, picture
 from minidocker.lab.stepper.shapes import ICONS, detail, outline
+from minidocker.lab.stepper.views import default_view
 from minidocker.lab.stepper.words import cut, size_text
 from minidocker.trace import INSIDE, Step, Trace
 
@@ -58,20 +59,21 @@ def to_svg(
     trace: Trace,
     index: int | None = None,
     *,
-    view: str = "layers",
+    view: str = "",
     zoom: int = INSIDE,
     theme: str = "auto",
     **options: Any,
 ) -> str:
     """Return the picture of a trace at a step (the last mounted one, if none is named) as a document of its own.
 
-    ``view``: layers, or one of :data:`~minidocker.lab.stepper.views.VIEWS`. ``theme``: light, dark, or auto (as the
-    reader's machine has it). Options are those of the layout's scene.
+    ``view``: layers, or one of :data:`~minidocker.lab.stepper.views.VIEWS`; the first with something to show, if none
+    is named. ``theme``: light, dark, or auto (as the reader has it). Options are those of the layout's scene.
     """
-    if view != "layers":
+    chosen = view or default_view(trace)
+    if chosen != "layers":
         from minidocker.lab.stepper.drawing_svg import drawing_svg  # noqa: PLC0415  it draws with what is here
 
-        return drawing_svg(trace, view, index, zoom=zoom, theme=theme)
+        return drawing_svg(trace, chosen, index, zoom=zoom, theme=theme)
     at = last_mounted(trace) if index is None else index
     shown = picture(trace, at, zoom=zoom, **options)
     step = trace.steps[at] if at >= 0 else None

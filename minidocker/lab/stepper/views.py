@@ -28,6 +28,14 @@ def has_view(trace: Trace, view: str) -> bool:
     return bool(ever(trace.to_json(), TABLES[view]))
 
 
+def default_view(trace: Trace) -> str:
+    """Return the view that a trace is best shown by: its layers, or if it has none the first that has anything."""
+    value = trace.to_json()
+    if ever(value, "stacks") or ever(value, "uppers"):
+        return "layers"
+    return next((view for view in VIEWS if has_view(trace, view)), "layers")
+
+
 def drawing_of(trace: Trace, view: str, index: int, *, zoom: int = INSIDE) -> dict[str, Any]:
     """Return a view's drawing at a step, -1 being before the first. KeyError for a view that there is not."""
     value, last = trace.to_json(), shown_until(trace, index, zoom)

@@ -74,7 +74,7 @@ def fallback(trace: Trace, *, locked: bool = False) -> str:
     command = html.escape(trace.command)
     return (
         f"<details open><summary><code>$ {command}</code> · {len(trace)} steps; "
-        f'run the cell to step</summary><img alt="The layers after {command}" '
+        f'run the cell to step</summary><img alt="What is there after {command}" '
         f'src="data:image/svg+xml;base64,{picture}">'
         "</details>"
     )
