@@ -11,6 +11,7 @@ from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import SuperBlock
 from minidocker.sim.mount import register
 from minidocker.sim.tmpfs import Tmpfs, TmpfsInode
+from minidocker.sim.user_namespace import FIRST
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
@@ -36,12 +37,13 @@ def mount_devpts(task: "Task", source: str, data: str, readonly: bool) -> SuperB
         if key not in _OPTIONS or not value.isdigit():
             raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: devpts: unknown parameter {key!r}")
     modes = {"mode": int(given.get("mode", "600"), 8), "ptmxmode": int(given.get("ptmxmode", "0"), 8)}
-    pts = Devpts(task.kernel, source=source or "none", mode=0o755)
+    pts = Devpts(task.kernel, source=source or "none", mode=0o755, creds=task.creds)
+    pts.user = FIRST  # its terminals are terminals in any user namespace (SB_I_NODEV is cleared)
     pts.fstype = "devpts"
     pts.shown = [f"gid={given['gid']}"] if "gid" in given else []
     pts.shown += [f"{name}={mode:03o}" for name, mode in modes.items()]
     dentry = Dentry("ptmx", pts.root, None, pts)
-    dentry.instantiate(TmpfsInode(pts, S_IFCHR | modes["ptmxmode"], 0, 0, rdev=_PTMX))
+    dentry.instantiate(TmpfsInode(pts, S_IFCHR | modes["ptmxmode"], task.creds.euid, task.creds.egid, rdev=_PTMX))
     return pts
 
 

@@ -15,6 +15,7 @@ from minidocker.sim.tmpfs import Tmpfs, TmpfsInode
 if TYPE_CHECKING:
     from minidocker.sim.credentials import Credentials
     from minidocker.sim.task import Task
+    from minidocker.sim.user_namespace import UserNamespace
 
 
 class QueueDirectory(TmpfsInode):
@@ -27,14 +28,20 @@ class QueueDirectory(TmpfsInode):
         raise OSError(errno.ENOSYS, f"{strerror(errno.ENOSYS)}: the simulator does not model POSIX message queues")
 
 
+def _owner(task: "Task") -> "UserNamespace":
+    return task.ns.ipc.owner
+
+
 def mount_mqueue(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
     """Make the file system of the caller's IPC namespace; it has no options: EINVAL."""
     if data:
         raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: mqueue: unknown parameter {data!r}")
-    queues = Tmpfs(task.kernel, source=source or "none")
+    creds = task.creds
+    queues = Tmpfs(task.kernel, source=source or "none", creds=creds)
+    queues.user = task.ns.ipc.owner
     queues.fstype = "mqueue"
-    queues.root = Dentry("", None, QueueDirectory(queues, S_IFDIR | 0o1777, 0, 0), queues)
+    queues.root = Dentry("", None, QueueDirectory(queues, S_IFDIR | 0o1777, creds.euid, creds.egid), queues)
     return queues
 
 
-register("mqueue", mount_mqueue)
+register("mqueue", mount_mqueue, _owner)
