@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minidocker.local import MEASURED
+from minidocker.local import MEASURED, output
+from minidocker.state import shared
 from minidocker.trace import INSIDE, SYSCALL, Step, Trace
 
 
@@ -70,7 +71,8 @@ def _compare_steps(one: Trace, other: Trace) -> Difference | None:
 
 
 def _compare_outcome(one: Trace, other: Trace) -> Difference | None:
-    for name in ("exit_code", "stdout", "stderr"):
+    said = ("stderr",) if output(one.command) else ("stdout", "stderr")
+    for name in ("exit_code", *said):
         left, right = (_unmeasured(getattr(trace, name)) for trace in (one, other))
         if left != right:
             return Difference(what=f"{name} differs: {left!r} and {right!r}")
@@ -148,5 +150,5 @@ def _line(step: Step | None) -> str:
     if step is None:
         return "nothing"
     mark = "↳ " if step.depth == INSIDE else ""
-    changes = "".join(f"\n      {'/'.join(c.path)}: {c.old} → {c.new}" for c in step.changes)
+    changes = "".join(f"\n      {'/'.join(c.path)}: {c.old} → {c.new}" for c in filter(None, map(shared, step.changes)))
     return f"step {step.index}, {step.actor}: {mark}{step.text} = {step.result}{changes}"

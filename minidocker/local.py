@@ -30,6 +30,9 @@ _RESULTS: Final = strace.LOCAL | {
 _PIDS: Final = frozenset({"kill", "pidfd_open", "capget", "sched_getaffinity", "process_vm_readv", "process_vm_writev"})
 _ADDRESSES: Final = frozenset({"munmap", "shmdt", "process_vm_readv", "process_vm_writev"})
 
+#: docker's commands that tell pids, times and counters.
+_TELLING: Final = frozenset({"stats", "inspect", "top"})
+
 _PROC_PID: Final = re.compile(r'"/proc/(\d+)')
 _PORT: Final = re.compile(r"htons\((\d+)\)")
 #: A time that is no whole second: not a layer's, whose archive has none, but that of something made in this run.
@@ -49,6 +52,12 @@ def result(event: SyscallEvent, source: Source | None) -> bool:
     if event.name == "write" and MEASURED.search(_written(event)):
         return True
     return event.name in _RESULTS or (event.name == "read" and source is not None and source.local)
+
+
+def output(command: str) -> bool:
+    """Does what a docker command prints differ between kernels, because it is asked for pids, times or counters?"""
+    words = command.split()
+    return len(words) > 1 and words[1] in _TELLING
 
 
 def text(event: SyscallEvent, said: str, source: Source | None, task_of: Callable[[int], str]) -> str:

@@ -90,3 +90,24 @@ def test_a_killed_task_is_compared_as_far_as_both_came():
     assert compare(trace(WRITE, WRITE, ended, END), trace(WRITE, ended, END)) is None
     exited = replace(ended, like="0.1 ended: [{WIFEXITED(s) && WEXITSTATUS(s) == 0}]")
     assert compare(trace(WRITE, WRITE, exited, END), trace(WRITE, exited, END)) is not None
+
+
+def test_what_only_one_kernel_can_tell_is_left_out():
+    frame = Step(index=0, depth=INSIDE, actor="kernel", task="0.1", call="frame", text="frame a → b", simulated=True)
+    killed = replace(frame, call="oom_kill", text='oom_kill("/sys/fs/cgroup/docker/a")', simulated=False)
+    assert compare(trace(WRITE, frame, killed, EXIT), trace(WRITE, EXIT)) is None
+
+
+def test_what_is_local_is_neither_compared_nor_told_as_a_difference():
+    one = replace(WRITE, changes=(Change(("cgroups", "/g", "usage", "pids.current"), 1, 2),))
+    assert compare(trace(one, EXIT), trace(WRITE, EXIT)) is None
+    other = replace(one, result="7")
+    assert "usage" not in str(compare(trace(one, EXIT), trace(other, EXIT)))
+
+
+def test_times_that_ping_measured_and_counters_that_were_asked_for():
+    ping = [replace(trace(WRITE), stdout=f"seq=0 ttl=64 time={time} ms\n") for time in ("0.004", "12.3")]
+    assert compare(*ping) is None
+    stats = [replace(trace(WRITE), command="docker stats --no-stream", stdout=f"{n}MiB") for n in (1, 2)]
+    assert compare(*stats) is None
+    assert compare(*(replace(each, command="docker logs stats") for each in stats)) is not None
