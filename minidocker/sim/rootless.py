@@ -9,6 +9,8 @@ from minidocker.sim.user_namespace import UserNamespace
 if TYPE_CHECKING:
     from minidocker.sim.kernel import SimKernel
 
+#: Where control groups are.
+CGROUPS: Final = "/sys/fs/cgroup"
 #: Where the real helper has a disk of its own.
 DISK: Final = "/var/lib"
 
@@ -16,7 +18,8 @@ DISK: Final = "/var/lib"
 def enter(kernel: "SimKernel") -> None:
     """Move the host's task into a user namespace of an ordinary user's, which owns its other namespaces.
 
-    What the machine has mounted stays, locked; the lab's own directories are on a tmpfs of its own.
+    What the machine has mounted stays, locked; the lab's own directories are on a tmpfs of its own. Unless it is the
+    machine's root who runs the lab, no control group is the lab's, and they are covered as by the real helper.
     """
     host, namespaces = kernel.host, kernel.host.ns
     host.creds = _credentials(kernel)
@@ -25,6 +28,8 @@ def enter(kernel: "SimKernel") -> None:
         namespace.owner = owner
     namespaces.enter(namespaces.mnt.copy(host.fs, namespaces.next_id(), owner))
     kernel.mount("", "/", "", MS_REC | MS_PRIVATE)
+    if host.creds.euid:
+        kernel.mount("tmpfs", CGROUPS, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755")
     kernel.mount("minidocker", DISK, "tmpfs", 0, "mode=755")
     kernel.mkdir(DISK + "/docker", 0o710)
     kernel.mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)

@@ -3,7 +3,7 @@
 import pytest
 from sim_cgroups import ROOT, Files, wait_for_signal
 
-from minidocker.linux import O_CREAT, O_RDONLY, O_WRONLY, SIGKILL, errno_name
+from minidocker.linux import CLONE_NEWCGROUP, CLONE_NEWNS, O_CREAT, O_RDONLY, O_WRONLY, SIGKILL, errno_name
 from minidocker.sim import SimKernel
 from minidocker.sim.profile import Profile
 
@@ -269,3 +269,34 @@ def test_a_child_that_begins_in_a_group(v2):
     v2.write("a/b/cgroup.procs", pid)
     v2.write("a/cgroup.subtree_control", "+memory")
     assert refused(lambda: k.clone(wait_for_signal, cgroup=fd)) == "EBUSY"
+
+
+def test_a_cgroup_namespace(v2):
+    """Paths begin at its root, what lies outside is shown so, and a mount shows nothing above."""
+    v2.mkdir("a")
+    v2.mkdir("a/b")
+    v2.mkdir("c")
+    k = v2.kernel
+    inside, outside = v2.start(wait_for_signal, group="a/b"), v2.start(wait_for_signal, group="c")
+    v2.write("a/cgroup.procs", 1)
+    k.unshare(CLONE_NEWNS | CLONE_NEWCGROUP)
+    assert v2.read("self/cgroup", "/proc") == "0::/\n"
+    assert v2.read(f"{inside}/cgroup", "/proc") == "0::/b\n"
+    assert v2.read(f"{outside}/cgroup", "/proc") == "0::/../c\n"
+    k.mount("cgroup2", "/mnt", "cgroup2")
+    assert "b" in k.listdir("/mnt")
+    assert "c" not in k.listdir("/mnt")
+    k.mkdir("/mnt/d")
+    assert "d" in k.listdir(f"{ROOT}/a")
+    assert refused(k.mount, "cgroup", "/tmp", "cgroup", 0, "none,name=new") == "EPERM"
+
+
+def test_without_delegation_there_is_none_for_the_rootless():
+    kernel = SimKernel(Profile(rootless=True))
+    files = Files(kernel)
+    assert kernel.listdir(ROOT) == []
+    assert files.read("self/cgroup", "/proc") == "0::/\n"
+    kernel.umount2(ROOT)
+    assert files.mkdir("a") == "EACCES"
+    assert files.write("cgroup.procs", 1) == "EACCES"
+    kernel.close_kernel()
