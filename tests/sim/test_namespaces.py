@@ -7,13 +7,19 @@ from conformance import namespace_programs, task_programs
 from conformance.outcome import run
 
 from minidocker.linux import (
+    CLONE_NEWIPC,
     CLONE_NEWNS,
     CLONE_NEWPID,
+    CLONE_NEWTIME,
     CLONE_NEWUTS,
+    IPC_CREAT,
+    MS_BIND,
     MS_PRIVATE,
     MS_REC,
     MS_SHARED,
+    O_CREAT,
     O_RDONLY,
+    O_WRONLY,
     SIGKILL,
 )
 from minidocker.sim import SimKernel
@@ -122,3 +128,32 @@ def test_a_long_host_name(kernel):
     with pytest.raises(OSError) as caught:
         kernel.sethostname("x" * 65)
     assert caught.value.errno == errno.EINVAL
+
+
+def test_a_namespace_ends_with_the_last_who_holds_it(kernel):
+    """A task, a descriptor and a mount of its file hold an IPC namespace; with the last of them its queues go."""
+    kernel.close(kernel.open("/mnt/file", O_CREAT | O_WRONLY))
+    pid = kernel.clone(make_queue_and_pause, flags=CLONE_NEWIPC)
+    kernel.poll()
+    space = kernel.host.ns.pid.find(pid).ns.ipc
+    fd = kernel.open(f"/proc/{pid}/ns/ipc", O_RDONLY)
+    kernel.mount(f"/proc/{pid}/ns/ipc", "/mnt/file", "", MS_BIND)
+    kernel.kill(pid, SIGKILL)
+    kernel.poll()
+    kernel.wait4(pid)
+    kernel.close(fd)
+    assert [queue.key for queue in space.queues] == [5]
+    assert " /mnt/file nsfs" in _read(kernel, "/proc/self/mounts")
+    kernel.umount2("/mnt/file")
+    assert list(space.queues) == []
+
+
+async def make_queue_and_pause(k):
+    await k.msgget(5, IPC_CREAT | 0o600)
+    await k.pause()
+    return 0
+
+
+def test_time_namespaces_are_refused_by_name(kernel):
+    with pytest.raises(OSError, match="does not model CLONE_NEWTIME"):
+        kernel.unshare(CLONE_NEWTIME)
