@@ -50,8 +50,8 @@ class Proc(SuperBlock):
         for path, (mode, text) in OF_SYSTEM.items():
             *directories, name = path.split("/")
             inode = TextInode(self, mode, text)
-            if path.startswith("sys/") and not path.startswith("sys/net/"):
-                inode.uid = inode.gid = 0  # the machine's root, who alone may write it (sysctl_perm)
+            if path.startswith("sys/net/") and UNMAPPED not in (self.user.kuid(0), self.user.kgid(0)):
+                inode.uid, inode.gid = self.user.kuid(0), self.user.kgid(0)  # net_ctl_set_ownership()
             self._put(self._directory(directories), name, inode)
         for path in kernel.profile.pseudo:
             self._put_opaque(path)
