@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from minidocker.kernel import Files, Kernel
-from minidocker.linux import MS_BIND, MS_REC, O_CREAT, O_TRUNC, O_WRONLY
+from minidocker.linux import MS_BIND, MS_RDONLY, MS_REC, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY
 from minidocker.mounts import Mount
+from minidocker.programs import program_file
 from minidocker.tree import make_directories, remove_tree
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Where Docker keeps what is a container's and no layer.
 ROOT: Final = "/var/lib/docker/containers"
+
+#: The init of --init: on the host, and where Docker binds it.
+INIT: Final = "/var/lib/docker/docker-init"
+IN_CONTAINER: Final = "/sbin/docker-init"
 
 #: What moby's etchosts writes before a container's own line.
 _HOSTS: Final = (
@@ -43,6 +48,23 @@ def mounts(owner: "Container") -> list[Mount]:
     return [
         Mount(source=f"{directory(owner)}/{name}", target=path, flags=MS_BIND | MS_REC) for name, path in _PATHS.items()
     ]
+
+
+def init_mount(kernel: Kernel) -> Mount:
+    """Return the mount that gives a container docker-init, the file of which is made when it is first asked for."""
+    kernel.job(write_init, INIT)
+    return Mount(source=INIT, target=IN_CONTAINER, flags=MS_BIND | MS_RDONLY)
+
+
+def write_init(files: Files, path: str) -> None:
+    """Write the file that runs docker-init, unless it is there (a job)."""
+    make_directories(files, path.rpartition("/")[0])
+    try:
+        fd = files.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o755)
+    except FileExistsError:
+        return
+    files.write(fd, program_file("docker-init"))
+    files.close(fd)
 
 
 def write(kernel: Kernel, container: "Container", address: str = "") -> None:

@@ -349,7 +349,7 @@ class Engine:
                     unshare=plan.unshared,
                     shm=shm.prepare(self, container),
                     cgroup_mounts=self._cgroup_mounts(container),
-                    files=container_files.mounts(self._files_of(container)),
+                    files=self._file_mounts(container),
                     rootless=self.rootless,
                 )
                 group = stack.enter_context(self.cgroups.held(container.id))
@@ -360,6 +360,11 @@ class Engine:
             if refused.exit_code == start.REQUEST:
                 raise InvalidParameter(refused.reason) from refused
             raise StartError(refused.reason, exit_code=refused.exit_code) from refused
+
+    def _file_mounts(self, container: Container) -> list[mounts.Mount]:
+        """Return the mounts of the files that Docker gives a container."""
+        given = [container_files.init_mount(self.kernel)] if container.host_config.init else []
+        return [*container_files.mounts(self._files_of(container)), *given]
 
     def _files_of(self, container: Container) -> Container:
         """Return whose hosts, hostname and resolv.conf a container sees: its own, or theirs whose network it shares."""

@@ -86,6 +86,7 @@ def host_config(container: Container) -> dict[str, Any]:
         "UsernsMode": told.userns_mode,
         "ShmSize": mounts.SHM_BYTES,
         "Runtime": "runc",
+        "Init": told.init or None,
         "CpuShares": limits.cpu_shares,
         "Memory": limits.memory,
         "NanoCpus": limits.nano_cpus,

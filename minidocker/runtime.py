@@ -54,7 +54,6 @@ class Spec:
     capabilities: int = linux.ALL_CAPABILITIES
     no_new_privileges: bool = False
     seccomp: Mapping[str, Any] | None = None
-    init: bool = False
     make_cwd: bool = True
 
     def to_json(self) -> dict[str, Any]:

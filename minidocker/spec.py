@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from minidocker import mounts
 from minidocker.container import Container
+from minidocker.container_files import IN_CONTAINER
 from minidocker.runtime import Spec
 
 
@@ -25,7 +26,7 @@ def of(
         root=container.merged,
         hostname=container.hostname if named else "",
         domainname=config.domainname if named else "",
-        argv=container.argv,
+        argv=(IN_CONTAINER, "--", *container.argv) if config.init else container.argv,
         env=container.env,
         cwd=container.cwd,
         user=container.user,

@@ -27,6 +27,7 @@ _RIGHTS: Final = (
     Flag(name="cap-drop", takes="list"),
     Flag(name="privileged"),
     Flag(name="read-only"),
+    Flag(name="init"),
     Flag(name="security-opt", takes="list"),
     Flag(name="tmpfs", takes="list"),
 )
@@ -56,6 +57,7 @@ def of(parsed: Parsed, read_file: "ReadFile") -> HostConfig:
         privileged=parsed.has("privileged"),
         security_opt=tuple(_security_opt(word, read_file) for word in parsed.all("security-opt")),
         read_only=parsed.has("read-only"),
+        init=parsed.has("init"),
         tmpfs=parsed.all("tmpfs"),
         resources=resources.of(parsed),
     )

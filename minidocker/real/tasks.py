@@ -348,7 +348,8 @@ def _waits(fd: int) -> bool:
 
 def modules() -> list[str]:
     """Return the modules of all the lab's programs."""
-    return [_LINKS, *sorted({f"{programs.__name__}.{module}" for module in programs.MODULES.values()})]
+    names = {*programs.MODULES.values(), *programs.GIVEN.values()}
+    return [_LINKS, *sorted(f"{programs.__name__}.{module}" for module in names)]
 
 
 def load(module: str) -> None:

@@ -52,6 +52,20 @@ def test_restart(host):
     assert host.engine.find("made").status == "running"
 
 
+def test_an_init_that_passes_signals_on_and_buries_orphans(host):
+    said(host, "run -d --name web --init lab sleep 1000")
+    lines = [line.split(None, 3)[3] for line in said(host, "exec web ps").splitlines()[1:]]
+    assert lines == ["/sbin/docker-init -- sleep 1000", "sleep 1000", "ps"]
+    said(host, "stop web")  # sleep is not pid 1 now: SIGTERM means to it what it means to any program
+    assert host.engine.find("web").exit_code == 143
+
+
+def test_an_init_gives_the_exit_code_on(host):
+    assert host.docker("run --rm --init lab sh -c 'sleep 0.01 & exit 7'").exit_code == 7
+    outcome = host.docker("run --rm --init lab nope")
+    assert (outcome.exit_code, "exec nope failed: No such file or directory" in outcome.stderr) == (127, True)
+
+
 def test_top(host):
     said(host, "run -d --name web lab sh -c 'sleep 1000; true'")
     host.engine.pump(0.05)
