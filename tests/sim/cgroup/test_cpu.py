@@ -452,3 +452,13 @@ def test_a_thousand_that_sleep_cost_nothing(v2):
     began = time.perf_counter()
     v2.kernel.poll(0.01)  # and ten thousandths of grace: about 20,000 calls
     assert time.perf_counter() - began < 2
+
+
+def test_throttling_is_told_with_the_next_call(host):
+    host.group("a", quota=0.1)
+    host.start(spin, "a")
+    told = []
+    host.kernel.listener = lambda event: told.extend((one.name, one.path, one.simulated) for one in event.inner)
+    host.kernel.poll(0.25)
+    host.kernel.getpid()
+    assert told == [("throttle", "/a", True)]
