@@ -26,6 +26,14 @@ LINUX_NAMES: Final = {
 )  # fmt: skip
 
 
+#: Linux's numbers in a policy; where Python's own differ (WebAssembly) the name is what counts.
+_ERRORS: Final = {
+    1: errno.EPERM, 2: errno.ENOENT, 3: errno.ESRCH, 5: errno.EIO, 11: errno.EAGAIN, 12: errno.ENOMEM,
+    13: errno.EACCES, 14: errno.EFAULT, 16: errno.EBUSY, 17: errno.EEXIST, 19: errno.ENODEV, 22: errno.EINVAL,
+    28: errno.ENOSPC, 30: errno.EROFS, 38: errno.ENOSYS,
+}  # fmt: skip
+
+
 class Filter:
     """One policy, and those that were there before. ``judge`` raises what the policy answers in the call's place."""
 
@@ -39,6 +47,10 @@ class Filter:
         self.older = older
         self.count: int = older.count + 1 if older else 1
         verdict(policy, "", ())
+        numbers = {rule["errnoRet"] for rule in policy["syscalls"] if rule.get("errnoRet") is not None}
+        if unknown := numbers - _ERRORS.keys():
+            message = f"errno {min(unknown)} in a policy"
+            raise ValueError(message)
 
     def judge(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Let a call pass, or raise OSError."""
@@ -46,7 +58,7 @@ class Filter:
         if number is None:
             number = self._ask(name, args, kwargs)
         if number:
-            fail(number)
+            fail(_ERRORS.get(number, errno.EPERM))
         if self.older:
             self.older.judge(name, args, kwargs)
 
