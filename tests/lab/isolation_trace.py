@@ -118,7 +118,7 @@ def isolation_trace() -> Trace:
     oom = Inner(name="oom_kill", path=f"/docker/{WEB}", data=kill)
     tell.call("mmap", 1 << 26, linux.MAP_POPULATE, result=1 << 40, inner=(oom,), **sh)
     tell.call("wait4", 7, linux.WNOHANG, result=(7, 9))
-    tell.container("web", WEB, "exited", exit_code=137)
+    tell.container("web", WEB, "exited", exit_code=137, oom_killed=True)
     return tell.recorder.cut("docker run --name web -m 64m lab sh", "", "", 137)
 
 

@@ -112,8 +112,8 @@ def test_states_are_lit_and_the_way_there_is_marked():
     assert kinds["arrow running paused"] == "arrow now"
     assert "running: db" in lines(drawing)
     exited = drawing_of(RUN, "states", len(RUN) - 1)
-    assert "web (137)" in texts(exited)
-    assert texts(exited)[-1].startswith("web: running → exited · web is exited")
+    assert "web (137, OOM)" in texts(exited)
+    assert texts(exited)[-1].startswith("web: running → exited · web is exited · ended by SIGKILL of the OOM killer")
 
 
 def test_without_layers_another_view_is_shown():
@@ -179,6 +179,7 @@ def test_meters_over_the_steps():
     assert list(memory.lines[0].get_ydata()) == [1294336, 62914560]
     assert memory.lines[1].get_ydata()[0] == 67108864
     assert tasks.get_ylabel() == "tasks"
+    assert len(cgroup_figure(RUN, RUN).axes[0].lines[0].get_xdata()) == 4
     with pytest.raises(ValueError, match="no counter"):
         cgroup_figure(cow_trace())
 

@@ -1,7 +1,7 @@
 """Meters: what control groups used over the steps of a trace, as a matplotlib figure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.lab.stepper.cgroups_view import binary, group_name, series
@@ -43,13 +43,16 @@ MEASURES: Final = (
 )
 
 
-def cgroup_figure(trace: Trace, *, theme: str = "light") -> "Figure":
+def cgroup_figure(*traces: Trace, theme: str = "light") -> "Figure":
     """Return the figure: an axis for each thing that was measured, a line for each control group, limits dotted.
+
+    Several traces of one host follow each other.
 
     ImportError without matplotlib; ValueError if nobody read a counter in this trace.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 (half a second that only those pay who want a figure)
 
+    trace = joined(traces)
     value = trace.to_json()
     found = [(measure, list(_lines(value, measure))) for measure in MEASURES]
     found = [(measure, lines) for measure, lines in found if lines]
@@ -63,6 +66,21 @@ def cgroup_figure(trace: Trace, *, theme: str = "light") -> "Figure":
     figure.axes[-1].set_xlabel("step", color=colours["dim"], fontsize=8)
     figure.suptitle("$ " + trace.command.replace("$", r"\$"), color=colours["ink"], fontsize=10)
     return figure
+
+
+def joined(traces: Sequence[Trace]) -> Trace:
+    """Return traces of one host, each beginning where the one before has ended, as one."""
+    if len(traces) == 1:
+        return traces[0]
+    steps = [step for trace in traces for step in trace.steps]
+    numbered = tuple(replace(step, index=number) for number, step in enumerate(steps))
+    first = traces[0]
+    return Trace(
+        command=" ; ".join(trace.command for trace in traces),
+        steps=numbered,
+        kernel=first.kernel,
+        initial=first.initial,
+    )
 
 
 def _axes(figure: "Figure", count: int) -> Sequence["Axes"]:

@@ -32,6 +32,10 @@ ARROWS: Final = (
 )
 WIDTH, HEIGHT = 650, 324
 
+#: Exit codes from here on tell a signal, and the signals that mostly end programs.
+_SIGNALLED: Final = 128
+SIGNALS: Final = {1: "HUP", 2: "INT", 3: "QUIT", 6: "ABRT", 9: "KILL", 11: "SEGV", 13: "PIPE", 14: "ALRM", 15: "TERM"}
+
 
 def states(trace: Mapping[str, Any], state: State, old: State, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the drawing of a state; the last of the steps is the present one."""
@@ -44,9 +48,7 @@ def states(trace: Mapping[str, Any], state: State, old: State, steps: Sequence[M
         drawing.text(f"by {start} {end}", "note changed" if taken else "note", x, y, words, 140, at)
     names: dict[str, list[str]] = {name: [] for name in STATES}
     for name, row in state.get("containers", {}).items():
-        names.setdefault(row.get("status", ""), []).append(
-            f"{name} ({row['exit_code']})" if "exit_code" in row else name
-        )
+        names.setdefault(row.get("status", ""), []).append(who_words(name, row))
     for name, (x, y) in STATES.items():
         here = names[name]
         now = last is not None and last["new"] == name and last["index"] > _first(steps)
@@ -77,9 +79,24 @@ def last_change(trace: Mapping[str, Any], until: int) -> dict[str, Any] | None:
             for name in {**before, **after}:
                 left, right = before.get(name, ""), after.get(name, "")
                 if left != right:
-                    said = f"{name}: {left or 'not there'} → {right or 'gone'} · {step['text']} · {command}"
+                    words = [f"{name}: {left or 'not there'} → {right or 'gone'}", step["text"], _signal(path, new)]
+                    said = " · ".join(word for word in (*words, command) if word)
                     return {"name": name, "old": left, "new": right, "index": step["index"], "text": said}
     return None
+
+
+def _signal(path: Sequence[str], row: Any) -> str:
+    """Return which signal ended a container's first task, and whether it was the OOM killer's; "" if none did."""
+    code = row.get("exit_code", 0) if len(path) == 2 and isinstance(row, Mapping) else 0
+    if code <= _SIGNALLED:
+        return ""
+    name = SIGNALS.get(code - _SIGNALLED, str(code - _SIGNALLED))
+    return f"ended by SIG{name}" + (" of the OOM killer" if row.get("oom_killed") else "")
+
+
+def who_words(name: str, row: Mapping[str, Any]) -> str:
+    """Return how a container is called where it stands: with its exit code, if it has one."""
+    return f"{name} ({row['exit_code']}{', OOM' if row.get('oom_killed') else ''})" if "exit_code" in row else name
 
 
 def _statuses(path: Sequence[str], value: Any) -> dict[str, str]:

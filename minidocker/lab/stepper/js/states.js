@@ -25,6 +25,8 @@ const ARROWS = [
   ["removing", "dead", "rm fails", [[486, 283], [360, 283]], [423, 276, "middle"]],
 ];
 
+const SIGNAL_NAMES = { 1: "HUP", 2: "INT", 3: "QUIT", 6: "ABRT", 9: "KILL", 11: "SEGV", 13: "PIPE", 14: "ALRM", 15: "TERM" }; // prettier-ignore
+
 export function states(trace, state, old, steps) {
   const drawing = new Drawing();
   const last = lastChange(trace, steps.length ? steps.at(-1).index : -1);
@@ -35,7 +37,7 @@ export function states(trace, state, old, steps) {
   }
   const names = Object.fromEntries(Object.keys(STATES).map((name) => [name, []]));
   for (const [name, row] of Object.entries(state.containers || {})) {
-    (names[row.status || ""] ||= []).push("exit_code" in row ? `${name} (${row.exit_code})` : name);
+    (names[row.status || ""] ||= []).push(whoWords(name, row));
   }
   const first = steps.length ? steps[0].index - 1 : -1;
   for (const [name, [x, y]] of Object.entries(STATES)) {
@@ -64,12 +66,25 @@ function lastChange(trace, until) {
       for (const name of new Set([...before.keys(), ...after.keys()])) {
         const [left, right] = [before.get(name) || "", after.get(name) || ""];
         if (left === right) continue;
-        const text = `${name}: ${left || "not there"} → ${right || "gone"} · ${step.text} · $ ${trace.command}`;
+        const words = [`${name}: ${left || "not there"} → ${right || "gone"}`, step.text, signalWords(path, now)];
+        const text = [...words, `$ ${trace.command}`].filter(Boolean).join(" · ");
         return { old: left, new: right, index: step.index, text };
       }
     }
   }
   return null;
+}
+
+// Which signal ended a container's first task, and whether it was the OOM killer's; "" if none did.
+function signalWords(path, row) {
+  const code = path.length === 2 && row ? row.exit_code || 0 : 0;
+  if (code <= 128) return "";
+  const name = SIGNAL_NAMES[code - 128] || String(code - 128);
+  return `ended by SIG${name}${row.oom_killed ? " of the OOM killer" : ""}`;
+}
+
+function whoWords(name, row) {
+  return "exit_code" in row ? `${name} (${row.exit_code}${row.oom_killed ? ", OOM" : ""})` : name;
 }
 
 function statusesAt(path, value) {
