@@ -29,9 +29,15 @@ class PeerGroup:
         self.peers.append(mount)
 
     def remove(self, mount: "Mount") -> None:
-        """Let a peer go."""
+        """Let a peer go. After the last one the slaves hear of what it heard of, or of nobody (transfer_propagation)."""
         mount.group = None
         self.peers.remove(mount)
+        if self.peers:
+            return
+        for slave in list(self.slaves):
+            self.free(slave)
+            if mount.master is not None:
+                mount.master.enslave(slave)
 
     def enslave(self, mount: "Mount") -> None:
         """Make a mount a slave."""
