@@ -29,7 +29,7 @@ class PeerGroup:
         self.peers.append(mount)
 
     def remove(self, mount: "Mount") -> None:
-        """Let a peer go. After the last one the slaves hear of what it heard of, or of nobody (transfer_propagation)."""
+        """Let a peer go. After the last one the slaves hear of what it heard of, or of nobody."""
         mount.group = None
         self.peers.remove(mount)
         if self.peers:
