@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker import runtime
 from minidocker.errors import EngineError
-from minidocker.kernel import Kernel
+from minidocker.kernel import Files, Kernel
 from minidocker.linux import O_CLOEXEC, O_RDONLY
 from minidocker.process import Process
 from minidocker.refusal import Refused
@@ -96,8 +96,6 @@ def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], 
     """
     try:
         attach()
-        with suppress(BrokenPipeError):  # it has died; wait4 will say how
-            engine.kernel.write(gate, b"!")
     except (OSError, EngineError):
         engine.kernel.close(gate)
         while process.pid and engine.pump(_PATIENCE_S):
@@ -108,8 +106,17 @@ def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], 
         engine.kernel.close(gate)
         raise
     else:
-        engine.kernel.close(gate)
+        engine.kernel.together(open_gate, gate)
     _await_start(engine, process)
+
+
+def open_gate(files: Files, gate: int) -> None:
+    """Let a task go on, and let go of the gate."""
+    try:
+        with suppress(BrokenPipeError):  # it has died; wait4 will say how
+            files.write(gate, b"!")
+    finally:
+        files.close(gate)
 
 
 def _await_start(engine: "Engine", process: Process) -> None:
