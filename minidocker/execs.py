@@ -15,7 +15,7 @@ from minidocker import namespaces, runtime, start
 from minidocker.container import PAUSED, RUNNING, Container
 from minidocker.create import with_environ
 from minidocker.errors import Conflict, ExecError, InvalidParameter
-from minidocker.kernel import Kernel
+from minidocker.kernel import Files, Kernel
 from minidocker.linux import ALL_CAPABILITIES, CLONE_NEWPID, O_CLOEXEC, O_RDONLY
 from minidocker.process import Process
 from minidocker.refusal import Refused
@@ -125,14 +125,11 @@ def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]
 @contextmanager
 def held(kernel: Kernel, pid: int, kinds: Sequence[str]) -> Iterator[dict[str, int]]:
     """Hold a task's namespaces of some kinds open, by descriptors of its /proc/PID/ns; they close with the block."""
-    fds: dict[str, int] = {}
+    fds = kernel.together(open_all, [f"/proc/{pid}/ns/{kind}" for kind in kinds])
     try:
-        for kind in kinds:
-            fds[kind] = kernel.open(f"/proc/{pid}/ns/{kind}", O_RDONLY | O_CLOEXEC)
-        yield fds
+        yield dict(zip(kinds, fds, strict=True))
     finally:
-        for fd in fds.values():
-            kernel.close(fd)
+        kernel.together(close_all, fds)
 
 
 @contextmanager
@@ -141,12 +138,42 @@ def born_in(kernel: Kernel, pid_namespace: int | None) -> Iterator[None]:
     if pid_namespace is None:
         yield
         return
+    own = kernel.together(go_in, pid_namespace)
+    try:
+        yield
+    finally:
+        kernel.together(come_back, own)
+
+
+def open_all(files: Files, paths: Sequence[str]) -> list[int]:
+    """Open files to read, all or none."""
+    fds: list[int] = []
+    try:
+        fds.extend(files.open(path, O_RDONLY | O_CLOEXEC) for path in paths)
+    except OSError:
+        close_all(files, fds)
+        raise
+    return fds
+
+
+def close_all(files: Files, fds: Sequence[int]) -> None:
+    """Close descriptors."""
+    for fd in fds:
+        files.close(fd)
+
+
+def go_in(kernel: Kernel, pid_namespace: int) -> int:
+    """Have the caller's children be born in another PID namespace; return a descriptor of its own, for the way back."""
     own = kernel.open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)
     try:
         kernel.setns(pid_namespace, CLONE_NEWPID)
-        try:
-            yield
-        finally:
-            kernel.setns(own, CLONE_NEWPID)
-    finally:
+    except OSError:
         kernel.close(own)
+        raise
+    return own
+
+
+def come_back(kernel: Kernel, own: int) -> None:
+    """Have the caller's children be born in its own PID namespace again."""
+    kernel.setns(own, CLONE_NEWPID)
+    kernel.close(own)
