@@ -1,7 +1,7 @@
 """Mounts: which file system is attached where, per mount namespace (mount_namespaces(7); Linux's struct mount)."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from minidocker.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME, fail
@@ -127,11 +127,15 @@ class Mount:
         for mount in self.tree():
             mount.namespace = None
 
-    def tree(self) -> "Iterator[Mount]":
-        """Yield this mount and all below it, parents first."""
-        yield self
-        for child in list(self.children.values()):
-            yield from child.tree()
+    def tree(self) -> "list[Mount]":
+        """Return this mount and all below it, parents first, in the order in which they were mounted."""
+        found, waiting = [], [self]
+        while waiting:
+            mount = waiting.pop()
+            found.append(mount)
+            if mount.children:
+                waiting += reversed(mount.children.values())
+        return found
 
     def clone(self, root: "Dentry | None" = None) -> "Mount":
         """Return a detached copy that shows the same, or what lies at another root of it; peers stay peers."""
