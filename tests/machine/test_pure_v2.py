@@ -6,23 +6,28 @@ import pytest
 
 from tests.machine import qemu
 
-#: Chosen, for a processor that QEMU simulates is ten to twenty times slower: what touches control groups first.
+#: Chosen, for a processor that QEMU simulates is ten to twenty times slower: what touches control groups.
 CASES = [
     "tests/real/test_probe.py",
     "tests/real/test_cgroups.py",
-    "tests/conformance/test_engine.py",
+    "tests/conformance/test_cgroups.py",
+    "tests/conformance/test_limits.py",
 ]
+
+#: Not these: words of a version that is not there; a trace of the files of /proc, of which Debian's kernel has more
+#: than the simulated one; two tasks that race for memory, which a slow machine may both kill.
+CHOSEN = "not version_1 and not v1 and not traces_agree and not worst_is_killed"
 
 #: What a case inside may skip for: it is about another layout.
 OTHER_LAYOUTS = {"v1", "hybrid"}
 
-TIME_LIMIT_S = 240
+TIME_LIMIT_S = 420
 
 
 @pytest.mark.slow
 @pytest.mark.needs("qemu")
 def test_the_cases_pass_on_pure_v2(request):
-    done = qemu.run([*qemu.PYTEST, "-rap", "-m", "real", *CASES], qemu.cache(), time_limit_s=TIME_LIMIT_S)
+    done = qemu.run([*qemu.PYTEST, "-rap", "-m", "real", "-k", CHOSEN, *CASES], qemu.cache(), time_limit_s=TIME_LIMIT_S)
     print(done.output, f"the machine was up for {done.seconds:.1f} s")
     assert done.exit_code == 0, done.output
     assert set(re.findall(r"skipped for want of (.+): \d+", done.output)) <= OTHER_LAYOUTS, done.output

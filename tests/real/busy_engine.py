@@ -10,7 +10,7 @@ import sys
 from minidocker.client.docker import Docker
 from minidocker.hosts import open_host
 
-LIMITS = (["-m", "32m"], ["--pids-limit", "20"], ["--cpus", "0.5", "-m", "64m", "--pids-limit", "50"])
+LIMITS = ([], ["-m", "32m"], ["--pids-limit", "20"], ["--cpus", "0.5", "-m", "64m", "--pids-limit", "50"])
 NETWORKS = ([], [], ["--network", "none"], ["--network", "host"])
 PROGRAMS = (
     "true",

@@ -50,14 +50,21 @@ def test_two_hundred_containers_eight_at_a_time():
     try:
         docker = Docker(host.engine)
         must(docker, "run", "--rm", "-m", "64m", "--pids-limit", "20", "lab", "true")  # what is made once is made
+        assert cables_are_gone(host.kernel)
         before = inside(host.kernel)
         run_them(docker, random.Random(1))
+        assert cables_are_gone(host.kernel)
         assert inside(host.kernel) == before
         assert not host.engine.containers
     finally:
         mine = leftovers.Lab(host.kernel.pid)
         host.close()
-    mine.is_gone()
+        mine.is_gone()
+
+
+def cables_are_gone(kernel) -> bool:
+    """The kernel clears up a network namespace, with the link that leads there, when it has time to."""
+    return leftovers.eventually(lambda: not any(link.name.startswith("veth") for link in kernel.getlink()), 20)
 
 
 def run_them(docker: Docker, choose: random.Random) -> None:
