@@ -4,8 +4,7 @@ There are no system calls for control groups: all is mkdir, rmdir, and files tha
 With no listener a whole step is one job, close to the kernel; with one, each call passes the port and is told.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from minidocker import linux
@@ -14,7 +13,6 @@ from minidocker.cgroup_jobs import kill_group, make_groups, prepare, read_all, r
 from minidocker.cgroup_usage import V1_FILES, V2_FILES, Usage, of_v1, of_v2, table
 from minidocker.errors import InvalidParameter, ServerError, StartError
 from minidocker.kernel import Kernel
-from minidocker.linux import O_CLOEXEC, O_DIRECTORY, O_RDONLY
 from minidocker.resources import Resources, Support
 
 #: Files and what is written into them.
@@ -74,18 +72,10 @@ class Cgroups:
         """Has a container groups of its own?"""
         return container_id in self._groups
 
-    @contextmanager
-    def held(self, container_id: str) -> Iterator[int | None]:
-        """Hold a container's v2 group open, so that a task can be born in it; None where there is no v2."""
+    def cradle(self, container_id: str) -> str:
+        """Return the directory of the v2 group in which a container's tasks are born; nothing where there is none."""
         unified = self.layout.unified
-        if not unified or container_id not in self._groups:
-            yield None
-            return
-        directory = self._kernel.open(f"{unified}/{PARENT}/{container_id}", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        try:
-            yield directory
-        finally:
-            self._kernel.close(directory)
+        return f"{unified}/{PARENT}/{container_id}" if unified and container_id in self._groups else ""
 
     def doors(self, container_id: str) -> list[str]:
         """Return the files by which a task enters a container's v1 groups: it writes 0, which means itself."""

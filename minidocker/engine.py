@@ -352,7 +352,7 @@ class Engine:
                     files=self._file_mounts(container),
                     rootless=self.rootless,
                 )
-                group = stack.enter_context(self.cgroups.held(container.id))
+                group = self.cgroups.cradle(container.id)
                 stack.enter_context(execs.born_in(self.kernel, pid_namespace))
                 gate = start.clone(self, container, runtime.init, told.to_json(), flags=plan.new, fds=fds, cgroup=group)
             start.release(self, container, gate, lambda: self._attach(container))

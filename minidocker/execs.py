@@ -82,7 +82,8 @@ def run(engine: "Engine", process: Exec) -> None:
             fds = {runtime.NAMESPACE_FD + place: ends[kind] for place, kind in enumerate(kinds)}
             join = [(fd, namespaces.KINDS[kind]) for fd, kind in zip(fds, kinds, strict=True)]
             spec = _spec(process, join, [] if container.remapped else engine.cgroups.doors(container.id))
-            with engine.cgroups.held(container.id) as group, born_in(engine.kernel, ends.get("pid")):
+            group = engine.cgroups.cradle(container.id)
+            with born_in(engine.kernel, ends.get("pid")):
                 gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, fds=fds, cgroup=group)
         start.release(engine, process, gate, lambda: engine.attach_exec(process))
     except OSError as error:

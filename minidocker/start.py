@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from minidocker import runtime
 from minidocker.errors import EngineError
 from minidocker.kernel import Files, Kernel
-from minidocker.linux import O_CLOEXEC, O_RDONLY
+from minidocker.linux import O_CLOEXEC, O_DIRECTORY, O_RDONLY
 from minidocker.process import Process
 from minidocker.refusal import Refused
 
@@ -41,12 +41,12 @@ def clone(
     *,
     flags: int,
     fds: Mapping[int, int] | None = None,
-    cgroup: int | None = None,
+    cgroup: str = "",
 ) -> int:
     """Clone a task that runs ``main(system, spec)``, with its pipes, and a gate; return the daemon's end of that.
 
-    ``fds`` are more descriptors that it starts with: its number → the daemon's. ``cgroup`` is one of the v2 control
-    group in which it is born.
+    ``fds`` are more descriptors that it starts with: its number → the daemon's. ``cgroup`` is the directory of the v2
+    control group in which it is born, if there is one.
     """
     pid, gate, ends = engine.kernel.together(begin, main, spec, flags, dict(fds or {}), cgroup)
     engine.streams.take_over(process, dict(zip(ends, _STREAMS, strict=True)))
@@ -60,12 +60,14 @@ def begin(
     spec: Mapping[str, Any],
     flags: int,
     fds: Mapping[int, int],
-    cgroup: int | None,
+    cgroup: str,
 ) -> tuple[int, int, list[int]]:
     """Clone it with its pipes, and watch those: (pid, the gate, the daemon's ends of stdout, stderr, error)."""
     kept: list[int] = []
-    given = [kernel.open("/dev/null", O_RDONLY | O_CLOEXEC)]
+    given: list[int] = []
+    cradle = [kernel.open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC)] if cgroup else []
     try:
+        given.append(kernel.open("/dev/null", O_RDONLY | O_CLOEXEC))
         for _ in _STREAMS:
             reading, writing = kernel.pipe2(O_CLOEXEC)
             kept.append(reading)
@@ -74,13 +76,14 @@ def begin(
         kept.append(gate)
         given.append(reading)
         places = (0, 1, 2, runtime.ERROR_FD, runtime.GATE_FD)
-        pid = kernel.clone(main, spec, flags=flags, fds={**dict(zip(places, given, strict=True)), **fds}, cgroup=cgroup)
+        fds = {**dict(zip(places, given, strict=True)), **fds}
+        pid = kernel.clone(main, spec, flags=flags, fds=fds, cgroup=cradle[0] if cradle else None)
     except BaseException:
         for fd in kept:
             kernel.close(fd)
         raise
     finally:
-        for fd in given:
+        for fd in (*given, *cradle):
             kernel.close(fd)
     for fd in kept[:-1]:
         kernel.watch(fd)

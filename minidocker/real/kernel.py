@@ -46,6 +46,8 @@ class RealKernel(Kernel):
         """The control groups that it has, and why not more."""
         self.listener_error: BaseException | None = None
         self._listener: Listener | None = None
+        self._unobserved: dict[str, tuple[list[str], str]] = {}
+        """Upper directories that will be looked at from when somebody listens: their lowers, and where they are."""
         self._number = 0
         self._inbox = b""
         self._polled = 0
@@ -123,11 +125,15 @@ class RealKernel(Kernel):
 
     def observe(self, name: str, lowers: Sequence[str], upper: str) -> None:
         """From now on tell the listener what each call changes in this upper directory."""
-        self._ask("observe", "", (name, list(lowers), upper), {})
+        if self._listener is None:
+            self._unobserved[name] = (list(lowers), upper)
+        else:
+            self._ask("observe", "", (name, list(lowers), upper), {})
 
     def unobserve(self, name: str) -> None:
         """Stop observing an upper directory."""
-        self._send("unobserve", "", (name,), {})  # it cannot fail: who asks next passes over the answer
+        if self._unobserved.pop(name, None) is None:
+            self._send("unobserve", "", (name,), {})  # it cannot fail: who asks next passes over the answer
 
     def job(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run ``function(kernel, *args)`` in the helper, untraced, and return what it returns."""
@@ -150,6 +156,9 @@ class RealKernel(Kernel):
         if (listener is None) != (self._listener is None):
             self._ask("trace", "", (listener is not None,), {})
         self._listener = listener
+        while listener is not None and self._unobserved:
+            name, (lowers, upper) = self._unobserved.popitem()
+            self._ask("observe", "", (name, lowers, upper), {})
 
     def close_kernel(self) -> None:
         """End it: every task is killed, every mount undone. Returns when that is so."""
