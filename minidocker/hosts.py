@@ -69,7 +69,7 @@ def _real(seed: int, size_bytes: int | None, programs: str, rootless: bool | Non
 
     kernel = RealKernel(size_bytes=size_bytes, programs=programs, rootless=rootless)
     options: dict[str, Any] = {"seed": seed, "read_file": read_file, "userns_remap": remap}
-    return Host(kernel, description=probe.describe(kernel), clock_ns=time.time_ns, **options)
+    return Host(kernel, description=probe.describe(kernel), clock_ns=time.time_ns, idle=time.sleep, **options)
 
 
 def read_file(path: str) -> bytes:

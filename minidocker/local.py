@@ -30,6 +30,10 @@ _RESULTS: Final = strace.LOCAL | {
 _PIDS: Final = frozenset({"kill", "pidfd_open", "capget", "sched_getaffinity", "process_vm_readv", "process_vm_writev"})
 _ADDRESSES: Final = frozenset({"munmap", "shmdt", "process_vm_readv", "process_vm_writev"})
 
+#: Calls whose first argument is a key: ipcmk's is made by chance.
+_KEYS: Final = frozenset({"msgget", "shmget"})
+_KEY: Final = re.compile(r"\(0x[0-9a-f]+")
+
 #: docker's commands that tell pids, times and counters.
 _TELLING: Final = frozenset({"stats", "inspect", "top"})
 
@@ -66,6 +70,8 @@ def text(event: SyscallEvent, said: str, source: Source | None, task_of: Callabl
         return f"{task_of(event.result[0])} ended: {strace.result('wait4', event.result).partition(', ')[2]}"
     if event.name in ("read", "recvfrom") and source is not None and (source.local or event.name == "recvfrom"):
         return f"{event.name}({event.args[0]}) from {SAID[source.kind]}"
+    if event.name in _KEYS:
+        said = _KEY.sub("(KEY", said)
     if event.name in _PIDS and (task := task_of(event.args[0])):
         said = said.replace(f"({event.args[0]}", f"({task}", 1)
     if event.name == "utime":

@@ -7,10 +7,12 @@ from typing import Final
 from minidocker.kernel import SyscallEvent
 from minidocker.linux import O_CLOEXEC
 
-PIPE, SOCKET, PROC, CGROUP, NAMESPACE, TASK = "pipe", "socket", "proc", "cgroup", "namespace", "task"
+PIPE, SOCKET, PROC, CGROUP, NAMESPACE, TASK, RANDOM = (
+    "pipe", "socket", "proc", "cgroup", "namespace", "task", "random",
+)  # fmt: skip
 
 #: How a read is told of whose data comes in pieces, or differs between kernels.
-SAID: Final = {PIPE: "a pipe", SOCKET: "a socket", PROC: "/proc", CGROUP: "a control group"}
+SAID: Final = {PIPE: "a pipe", SOCKET: "a socket", PROC: "/proc", CGROUP: "a control group", RANDOM: "chance"}
 
 #: Files of cgroupfs that say again what was written; all others count, or tell what only this kernel has.
 SETTINGS: Final = frozenset({

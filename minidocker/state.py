@@ -50,7 +50,12 @@ class Change:
 
 
 def shared(change: Change) -> Change | None:
-    """Return what both kernels must agree on of a change: it less what is local; None if all of it is."""
+    """Return what both kernels must agree on of a change: it less what is local; None if all of it is.
+
+    Of a task that goes it is only that it goes: how far another's death has let it come is nobody's business.
+    """
+    if change.path[0] == "tasks" and change.new is None:
+        return Change(change.path, None, None)
     keys = LOCAL.get(change.path[0])
     if keys is None:
         return change

@@ -17,7 +17,7 @@ from minidocker.kernel import Inner, SyscallEvent
 from minidocker.link_table import Links
 from minidocker.mount_table import Mounts
 from minidocker.namespace_table import Namespaces, kinds_of
-from minidocker.sources import CGROUP, NAMESPACE, PIPE, PROC, SOCKET, TASK, Source, Sources, in_proc
+from minidocker.sources import CGROUP, NAMESPACE, PIPE, PROC, RANDOM, SOCKET, TASK, Source, Sources, in_proc
 from minidocker.state import Change, Draft, State
 from minidocker.trace import ASIDE
 
@@ -191,6 +191,8 @@ class Tasks:
             return Source(NAMESPACE, space)
         if in_proc(path):
             return Source(PROC, path)
+        if path in ("/dev/random", "/dev/urandom"):
+            return Source(RANDOM)
         group = self._in_cgroups(draft, task, path)
         return Source(CGROUP, group) if group else None
 
@@ -236,7 +238,8 @@ class Tasks:
 
     def _exit(self, draft: Draft, event: SyscallEvent) -> None:
         row = draft.get("tasks", event.task)
-        draft.put(("tasks", event.task), {**row, "status": "zombie", "exit_code": event.args[0]})
+        draft.put(("tasks", event.task, "status"), "zombie")
+        draft.put(("tasks", event.task, "exit_code"), event.args[0])
         self._orphan(draft, event.task)
         self.sources.forget(event.task)
         if row["parent"] == HOST and event.task.count(".") > 1:  # it was adopted, and is reaped at once
@@ -266,8 +269,10 @@ class Tasks:
         heir = next(inits, HOST)
         for child, row in list(draft.get("tasks").items()):
             if row["parent"] == task:
-                adopted = heir != HOST or row["status"] == "running"
-                draft.put(("tasks", child), {**row, "parent": heir} if adopted else None)
+                if heir != HOST or row["status"] == "running":
+                    draft.put(("tasks", child, "parent"), heir)
+                else:
+                    draft.put(("tasks", child), None)
 
     def _sweep(self, draft: Draft) -> None:
         """Take away namespaces that nobody holds any more, with what was in them."""

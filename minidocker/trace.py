@@ -58,9 +58,13 @@ class Step:
         return not self.simulated and self.call not in ASIDE
 
     def same_as(self) -> tuple[Any, ...]:
-        """Return what must be equal on both kernels: all but what is local, observed, or words of explanation."""
+        """Return what must be equal on both kernels: all but what is local, observed, or words of explanation.
+
+        Of a task's end it is the call: what becomes of its row, and of its orphans', depends on whose turn it was.
+        """
         result = "" if self.local and self.errno is None else self.result
-        both = [change for change in map(shared, self.changes) if change is not None]
+        own = [change for change in self.changes if self.call != "exit" or change.path[0] != "tasks"]
+        both = [change for change in map(shared, own) if change is not None]
         changes = tuple(sorted(json.dumps(change.to_json(), sort_keys=True) for change in both))
         return (self.depth, self.actor, self.task, self.like or self.text, result, self.errno, changes)
 

@@ -55,8 +55,13 @@ class Host:
         clock_ns: Callable[[], int] = lambda: 0,
         read_file: ReadFile | None = None,
         userns_remap: Remap | None = None,
+        idle: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Take a kernel, what traces should say of it, and who reads the files that ``docker load -i`` names."""
+        """Take a kernel, what traces should say of it, and who reads the files that ``docker load -i`` names.
+
+        ``idle`` lets time pass while no program runs, where the kernel's clock does not jump.
+        """
+        self._idle = idle
         self.kernel = kernel
         self.description = dict(description)
         self.recorder = Recorder(description)
@@ -75,12 +80,17 @@ class Host:
         """Run one docker command and return what it printed, its exit code, and its trace (or RecordingError)."""
         text = line if isinstance(line, str) else shlex.join(line)
         text = text if text.startswith("docker ") else f"docker {text}".rstrip()
-        self.recorder.command(text, "The client sends the command to the daemon, and waits for what it says.")
+        why = "The client sends the command to the daemon, and waits for what it says."
+        return self.recorded(text, why, lambda: self.client(line))
+
+    def recorded(self, text: str, why: str, do: Callable[[], Result]) -> Outcome:
+        """Do something on this host and return what came of it with its trace, headed by ``text`` and ``why``."""
+        self.recorder.command(text, why)
         result = Result()
         self.kernel.listener_error = None
         self.kernel.listener = self.recorder
         try:
-            result = self.client(line)
+            result = do()
         finally:
             self.kernel.listener = None
             stdout, stderr = (data.decode("utf-8", "replace") for data in (result.stdout, result.stderr))
@@ -89,6 +99,13 @@ class Host:
             message = f"the trace of {text!r} is not whole"
             raise RecordingError(message) from self.kernel.listener_error
         return Outcome(stdout=stdout, stderr=stderr, exit_code=result.exit_code, trace=trace, hint=result.hint)
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass by the host's clock; its programs run meanwhile."""
+        until_ns = self.engine.now_ns() + int(seconds * 1e9)
+        while (left_ns := until_ns - self.engine.now_ns()) > 0:
+            if not self.engine.pump(left_ns / 1e9):
+                self._idle(max(0, until_ns - self.engine.now_ns()) / 1e9)
 
     def close(self) -> None:
         """End the host's kernel and all that runs on it."""

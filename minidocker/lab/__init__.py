@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from minidocker.lab.checked import check
     from minidocker.lab.lab import Lab
     from minidocker.lab.levels import Level
+    from minidocker.lab.limits import limits
     from minidocker.lab.prediction import predict
     from minidocker.lab.questions import Quiz
     from minidocker.lab.stepper import Stepper
 
-__all__ = ["Lab", "Level", "Quiz", "Stepper", "check", "facts", "load_ipython_extension", "measure", "predict"]
+__all__ = [
+    "Lab", "Level", "Quiz", "Stepper", "check", "facts", "limits", "load_ipython_extension", "measure", "predict",
+]  # fmt: skip
 
 _HOMES: Final = {
     "Lab": "lab", "Level": "levels", "Quiz": "questions", "Stepper": "stepper",
-    "check": "checked", "predict": "prediction",
+    "check": "checked", "limits": "limits", "predict": "prediction",
 }  # fmt: skip
 
 

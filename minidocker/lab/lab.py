@@ -15,6 +15,8 @@ from minidocker.lab import recordings
 from minidocker.lab.after import Later
 from minidocker.lab.image import layer_archive
 from minidocker.lab.levels import Level
+from minidocker.lab.own import Own, perform
+from minidocker.lab.own_text import OwnText
 from minidocker.lab.prediction import Prediction
 from minidocker.lab.queue import Queue
 from minidocker.lab.recordings import History
@@ -59,11 +61,12 @@ class Lab:
         self.kernel = self._possible(wanted)
         self.world = World()
         self._closed = False
+        self._seed, self._remap = seed, userns_remap
         self._history = History("docker", seed)
         self._queue = Queue()
         self._unions = 0
         for name in reversed(KERNELS[self.kernel]):  # the real one first: the simulated one shall be of its kind
-            self._open_host(name, seed, userns_remap=userns_remap)
+            self._open_host(name)
         self.world.hosts = {name: self.world.hosts[name] for name in KERNELS[self.kernel]}
         _open.add(self)
 
@@ -77,14 +80,17 @@ class Lab:
         )
         return "sim"
 
-    def _open_host(self, name: str, seed: int, *, userns_remap: bool) -> None:
+    def _open_host(self, name: str) -> None:
         try:
-            real = self.world.hosts.get("real")
-            like = real.description if real else {"cgroups": recordings.cgroups()}  # else nothing could be compared
-            self.world.add(name, open_host(name, seed=seed, like=like, userns_remap=userns_remap))
+            self.world.add(name, self._new_host(name))
         except BaseException:
             self.close()
             raise
+
+    def _new_host(self, name: str) -> Host:
+        real = self.world.hosts.get("real")
+        like = real.description if real else recordings.kernel()  # else nothing could be compared
+        return open_host(name, seed=self._seed, like=like, userns_remap=self._remap)
 
     @property
     def hosts(self) -> dict[str, Host]:
@@ -134,6 +140,31 @@ class Lab:
     def level(self, name: str) -> Level:
         """Return a level, to be played on this lab."""
         return Level.named(name, self)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass on each host: virtual time on the simulated kernel, waiting on this machine's."""
+        for host in self.hosts.values():
+            host.advance(seconds)
+
+    # your own calls
+
+    def calls(self, main: Callable[..., Any], *others: Callable[..., Any]) -> Own:
+        """Return async functions of your own as something to run on each kernel: ``lab.calls(outside, inside).run()``.
+
+        ``main(k)`` begins, as a task beside the daemon; ``k`` has the calls (:class:`minidocker.system.System`). It can
+        use the other functions, Linux's constants, and what :mod:`minidocker.lab.own` gives.
+        """
+        return Own(self, OwnText.of(main, *others))
+
+    def run_own(self, text: OwnText, after: Prediction | None, *, show: bool) -> Run:
+        """Run the text of functions on each kernel; it waits for the prediction ``after``."""
+        run = Run(text.main, after, show=show, prompt="")
+        return self._later(run, f"calls {text.source}", after, lambda: self._run_own(run, text))
+
+    def _run_own(self, run: Run, text: OwnText) -> None:
+        key = self._history.add("calls", text.source)
+        outcomes = {name: perform(self._new_host(name), text) for name in self.hosts}
+        run.finish(outcomes, judge(key, {name: outcome.trace for name, outcome in outcomes.items()}))
 
     # questions
 

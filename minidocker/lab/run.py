@@ -1,4 +1,4 @@
-"""Run: one docker command in the lab: its output, exit code and trace, and whether the model is the kernel."""
+"""Run: a docker command or a learner's own calls: output, exit code and trace, and whether the model is the kernel."""
 
 from typing import Any
 
@@ -16,9 +16,10 @@ class Unanswered(Exception):
 class Run:
     """A docker command, from when it was told. Until its question is answered it has not run, and has no results."""
 
-    def __init__(self, line: str, gate: Prediction | None, *, show: bool) -> None:
-        """Take the command."""
+    def __init__(self, line: str, gate: Prediction | None, *, show: bool, prompt: str = "$ docker ") -> None:
+        """Take the command, and what stands before it when it is shown."""
         self.line = line
+        self.said = prompt + line
         self._gate = gate
         self._show = show
         self._outcome: Outcome | None = None
@@ -30,7 +31,7 @@ class Run:
     def wait(self) -> None:
         """Show that it waits."""
         if self._show:
-            self._slot = Slot(_waiting(self.line, self._gate))
+            self._slot = Slot(_waiting(self.said, self._gate))
             self._shown_by = _cell()
 
     def finish(self, outcomes: dict[str, Outcome], verdict: Verdict) -> None:
@@ -85,7 +86,7 @@ class Run:
         """The command, its output, the grade of its prediction and the badge."""
         outcome = self.outcome
         grade = self._gate.grade(self) if self._gate is not None else None
-        parts = [f'<div class="md-line"><span>$ docker {escape(self.line)}</span>{badge(self.verdict)}</div>']
+        parts = [f'<div class="md-line"><span>{escape(self.said)}</span>{badge(self.verdict)}</div>']
         parts += [difference(self.verdict)]
         parts += [f"<pre>{escape(outcome.stdout)}</pre>"] if outcome.stdout else []
         parts += [f'<pre class="md-err">{escape(outcome.stderr)}</pre>'] if outcome.stderr else []
@@ -96,14 +97,14 @@ class Run:
 
     def _text(self, grade: Rich | None) -> str:
         outcome = self.outcome
-        lines = [f"$ docker {self.line}", outcome.stdout.rstrip("\n"), outcome.stderr.rstrip("\n")]
+        lines = [self.said, outcome.stdout.rstrip("\n"), outcome.stderr.rstrip("\n")]
         lines += [f"exit code {outcome.exit_code}"] if outcome.exit_code else []
         lines += [outcome.hint, grade.text if grade else ""]
         lines += [f"{len(outcome.trace)} steps · {self.verdict.badge}"]
         return "\n".join(line for line in lines if line)
 
     def __repr__(self) -> str:
-        return self.words.text if self.done else f"$ docker {self.line}\n{_waiting(self.line, self._gate).text}"
+        return self.words.text if self.done else f"{self.said}\n{_waiting(self.said, self._gate).text}"
 
     def _ipython_display_(self) -> None:
         """Show it, unless this very cell has already."""
@@ -115,8 +116,8 @@ class Run:
             Slot().fill(self.words, self.trace, self.verdict)
 
 
-def _waiting(line: str, gate: Prediction | None) -> Rich:
-    command = f'<div class="md-line"><span>$ docker {escape(line)}</span></div>'
+def _waiting(said: str, gate: Prediction | None) -> Rich:
+    command = f'<div class="md-line"><span>{escape(said)}</span></div>'
     if gate is None or gate.committed:
         text = "This waits for the answer to a question above."
         return Rich(f'{command}<div class="md-note">{text}</div>', text)

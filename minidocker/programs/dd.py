@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from minidocker.linux import O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR
+from minidocker.linux import MAP_POPULATE, O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR
 from minidocker.programs import stdio
 from minidocker.programs.options import Usage, refuse
 from minidocker.system import System
@@ -12,6 +12,8 @@ _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "kB": 1000, "M"
 #: What an offset can be (off_t).
 MOST = (1 << 63) - 1
 SYNOPSIS = "[if=FILE] [of=FILE] [bs=N] [count=N] [skip=N] [seek=N] [conv=notrunc,sync,fsync] [status=none]"
+#: From so many bytes on malloc(3) maps memory of its own (mallopt(3), M_MMAP_THRESHOLD).
+MMAP_THRESHOLD = 128 << 10
 KNOWN = ("if", "of", "bs", "ibs", "obs", "count", "skip", "seek", "conv", "status", "oflag", "iflag")
 
 
@@ -95,6 +97,10 @@ async def _run(k: System, job: Job) -> int:
     await _skip(k, job.number("skip", 0), block)
     if seek:
         await k.lseek(stdio.STDOUT, seek, SEEK_CUR)
+    if block >= MMAP_THRESHOLD:
+        await k.mmap(
+            block, MAP_POPULATE
+        )  # the buffer: here, where its first read fills it, is who has too little memory
     return await _copy(k, job, block)
 
 

@@ -41,6 +41,9 @@ from minidocker.real.title import Title
 #: Where Docker's own directories are: on a disk of the lab's own, which hides the host's.
 DISK: Final = "/var/lib"
 
+#: What the host's side is called: its UTS namespace is its own, and a trace tells no machine's name.
+HOSTNAME: Final = "host"
+
 
 def main(lab: int, lifeline: int, lab_pidfd: int) -> NoReturn:
     """Make PID 1 of new namespaces, a child of the lab itself, and end; the child serves."""
@@ -97,6 +100,7 @@ def set_up(settings: dict[str, Any]) -> None:
     netns.loopback_up()
     with open("/proc/self/comm", "w", encoding="ascii") as name:
         name.write("minidocker")  # else it would be the number of the descriptor that it runs from
+    syscalls.sethostname(HOSTNAME)
     os.chdir("/")
     os.umask(0o022)
     # Nobody else may look into this process's memory, or reach the host through /proc/1/fd or its binary.

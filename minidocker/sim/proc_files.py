@@ -65,7 +65,7 @@ def stat(view: View) -> str:
     task = view.subject
     start = (task.started_ns - view.kernel.booted_ns) * TICKS // 1_000_000_000
     group = _group(view)
-    head = f"{view.pids.number(task)} ({task.name}) {state(task)} {_parent_pid(view)} {group} {group} 0 -1 0"
+    head = f"{view.pids.number(task)} ({task.comm}) {state(task)} {_parent_pid(view)} {group} {group} 0 -1 0"
     tick = 1_000_000_000 // TICKS
     times = f"0 0 0 0 {task.user_ns // tick} {task.system_ns // tick} 0 0 20 0 1 0"
     exit_code = task.status or 0
@@ -78,7 +78,7 @@ def status(view: View) -> str:
     pid = view.pids.number(task)
     signals = task.signals
     rows: list[tuple[str, object]] = [
-        ("Name", task.name),
+        ("Name", task.comm),
         ("Umask", f"{task.fs.umask:04o}"),
         ("State", STATES[state(task)]),
         ("Tgid", pid),
@@ -140,7 +140,7 @@ def oom_score_adj(view: View) -> str:
 
 def comm(view: View) -> str:
     """Return ``/proc/PID/comm``: the program's name."""
-    return view.subject.name + "\n"
+    return view.subject.comm + "\n"
 
 
 def _escape(text: str) -> str:

@@ -132,8 +132,18 @@ def detach_propagated(mount: "Mount") -> None:
         if copy is not None and not copy.children:
             copy.detach()
             leave(copy)
-    for gone in mount.tree():
+    _take_apart(mount)
+
+
+def _take_apart(mount: "Mount") -> None:
+    """Let what was detached fall apart: who is still in one of the mounts finds none on it, but those locked to it.
+
+    As in umount_tree() and disconnect_mount(), fs/namespace.c.
+    """
+    for gone in list(mount.tree()):
         leave(gone)
+        if gone is not mount and not gone.locked:
+            gone.unhook()
 
 
 def leave(mount: "Mount") -> None:

@@ -126,6 +126,11 @@ class Task:
     memcg: "Memory | None" = None
     """Who is charged for the pages that it touches first; None: nobody, it is in the root group."""
 
+    @property
+    def comm(self) -> str:
+        """Its name in /proc: the host's side is called there what it is called on a real host."""
+        return "minidocker" if self is self.kernel.host else self.name
+
     def __repr__(self) -> str:
         """Return line and name."""
         return f"Task({self.line} {self.name!r})"

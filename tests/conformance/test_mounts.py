@@ -234,3 +234,16 @@ def test_others_than_root_may_not_mount(kernel, base):
         assert refused(kernel.umount2, "/proc") == "EPERM"
     finally:
         kernel.seteuid(0)
+
+
+def test_what_is_detached_falls_apart(kernel, base):
+    kernel.mount("outer", f"{base}/a", "tmpfs")
+    kernel.mkdir(f"{base}/a/d")
+    kernel.mount("inner", f"{base}/a/d", "tmpfs")
+    write(kernel, f"{base}/a/d/f")
+    kernel.chdir(f"{base}/a")
+    try:
+        kernel.umount2(".", MNT_DETACH)
+        assert (kernel.listdir("."), kernel.listdir("d")) == (["d"], [])
+    finally:
+        kernel.chdir("/")

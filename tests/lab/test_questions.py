@@ -62,3 +62,30 @@ def test_a_question_does_not_give_itself_away(asked):
             assert question.why not in question.text
         if question.kind == "result" and question.answer != "it works":
             assert question.answer not in question.text
+
+
+SUBJECTS = {
+    "namespaces": {"pid", "hostname", "flags", "shared", "mounted"},
+    "limits": {"file", "memory", "pids", "share", "flag"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("about", SUBJECTS)
+def test_other_subjects_have_questions_of_every_kind(about):
+    with opened("sim") as lab:
+        found = questions(lab, 3, 5, about)
+    assert {question.kind for question in found} == SUBJECTS[about]
+    for question in found:
+        assert question.answer in question.choices
+        assert len(set(question.choices)) == len(question.choices) > 2
+        assert question.why
+
+
+@pytest.mark.slow
+@real
+@pytest.mark.parametrize("about", SUBJECTS)
+def test_the_real_kernel_agrees_with_the_cases_of_other_subjects(about):
+    with opened("both") as lab:
+        for question in questions(lab, 5, 5, about):
+            assert question.shown.verdict.ok, question.shown.verdict.difference

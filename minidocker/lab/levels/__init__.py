@@ -5,6 +5,9 @@
 | `calls` | calls on ``level.start()``, a stack of given layers  | an upper directory, or a merged view       |
 | `stack` | layers to lie on given ones: ``level.check([{…}])``  | a merged view, of no more bytes than wanted |
 | `step`  | a step of a command's trace: ``level.check(17)``     | the first step at which something is gone  |
+| `flags` | words for the place ``{answer}`` in a docker command | what the command, or the one after it, shows |
+| `own`   | words for the place ``{answer}`` in calls of one's own | what they print                          |
+| `order` | the numbers of shuffled lines, in an order           | what a container made in this order says   |
 """
 
 import json
@@ -17,6 +20,7 @@ from minidocker.lab.checked import Checked
 from minidocker.lab.display import Rich, escape
 from minidocker.lab.facts import server, stack_of
 from minidocker.lab.goal import differences, entries, own_bytes
+from minidocker.lab.levels.played import PLAYED, shown
 from minidocker.lab.run import Run
 from minidocker.lab.union import Union
 from minidocker.observe import MUTATING
@@ -64,6 +68,8 @@ class Level:
             return self._check_step(answer)
         if self.kind == "stack":
             return self._check_stack(answer or [])
+        if self.kind in PLAYED:
+            return self._check_played(answer)
         return self._check_calls()
 
     def hint(self) -> Rich:
@@ -97,6 +103,14 @@ class Level:
             return Checked(self.data["title"], ok=False, look=wrong[0])
         return self._reached(sum(len(entries(layer)) for layer in layers), "entry")
 
+    def _check_played(self, answer: Any) -> Checked:
+        if answer is None:
+            return Checked(self.data["title"], ok=False, look="Give your answer to level.check(…).")
+        wrong = PLAYED[self.kind](self.lab, self.data, answer)
+        if wrong:
+            return Checked(self.data["title"], ok=False, look=wrong)
+        return self._reached(len(answer.split() if isinstance(answer, str) else answer), "word")
+
     def _check_step(self, number: int | None) -> Checked:
         if self.run is None:
             return Checked(self.data["title"], ok=False, look="Begin with level.command(), and step through it.")
@@ -127,10 +141,13 @@ class Level:
     def _rich(self) -> Rich:
         """Return title, story and goal; neither hint nor solution."""
         title, story = self.data["title"], self.data["story"]
-        goal = "\n".join(language.lines(next(iter(self.data["goal"].values())))) if self.kind != "step" else ""
+        goal = (
+            "" if self.kind in (*PLAYED, "step") else "\n".join(language.lines(next(iter(self.data["goal"].values()))))
+        )
         given = "\n".join(
             f"layer {n}: {'; '.join(language.lines(layer))}" for n, layer in enumerate(self.data.get("layers", ()), 1)
         )
+        given = "\n".join(filter(None, (given, shown(self.data)))) if self.kind in PLAYED else given
         parts = [f"<b>{escape(title)}</b><br>{escape(story)}"]
         parts += [f"<pre>{escape(given)}</pre>"] if given else []
         parts += [f"The goal, {escape(_goal_words(self.data['goal']))}:<pre>{escape(goal)}</pre>"] if goal else []

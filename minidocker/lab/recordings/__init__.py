@@ -17,6 +17,9 @@ from minidocker.trace import Trace
 
 SCHEMA: Final = "minidocker.recordings/1"
 
+#: What a step says that says nothing: it is left out.
+_DEFAULTS: Final[Mapping[str, Any]] = {"why": "", "ref": {}, "digest": "", "result": "", "errno": None, "host": "host"}
+
 #: While ``scripts/record`` runs a notebook: every real trace by its key. Else None.
 tape: dict[str, Trace] | None = None
 
@@ -47,10 +50,9 @@ def find(key: str) -> Trace | None:
     return None
 
 
-def cgroups() -> str:
-    """Return which control groups the recorded kernel had: whatever is compared with it must be of its kind."""
-    kernels = (kernel for document in _all() for kernel in document["kernels"])
-    return next((str(kernel["cgroups"]) for kernel in kernels if "cgroups" in kernel), "v2")
+def kernel() -> Mapping[str, Any] | None:
+    """Return the description of the kernel that was recorded: a simulated one is made like it, so that they compare."""
+    return next((described for recorded in _all() for described in recorded["kernels"]), None)
 
 
 def to_json(traces: Mapping[str, Trace]) -> dict[str, Any]:
@@ -63,15 +65,22 @@ def to_json(traces: Mapping[str, Trace]) -> dict[str, Any]:
         if dict(trace.kernel) not in kernels:
             kernels.append(dict(trace.kernel))
         value = trace.to_json()
+        value["steps"] = [
+            {name: what for name, what in step.items() if what != _DEFAULTS.get(name, ())} for step in value["steps"]
+        ]
         rows[key] = value | {"layers": sorted(trace.layers), "kernel": kernels.index(dict(trace.kernel))}
     return {"schema": SCHEMA, "kernels": kernels, "layers": layers, "traces": rows}
 
 
 def portable(trace: Trace) -> Trace:
-    """Return a trace without what is this machine's own: process ids, and how its kernel was built."""
+    """Return a trace without what is this machine's own: process ids, and how its kernel was built.
+
+    Nor with what only a reader needs, for it is the model's trace that is shown: sentences, references, digests.
+    """
     kernel = {**trace.kernel, "release": str(trace.kernel.get("release", "")).partition("-")[0]}
     steps = (
-        replace(step, text=step.like or step.text, result="" if step.local else step.result) for step in trace.steps
+        replace(step, text=step.like or step.text, result="" if step.local else step.result, why="", ref={}, digest="")
+        for step in trace.steps
     )
     return replace(trace, kernel=kernel, steps=tuple(steps))
 

@@ -1,18 +1,14 @@
-"""Questions: made from what ran, in both directions, without end.
-
-From a state and a call to the result; from a state that came about back to the call that made it. Every answer is read
-in the trace of the case, which was run on the lab's kernels when the question was made.
-"""
+"""Questions about a union of layers: who serves a path, how a call ends, what lies where and by which call."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.lab import cases, facts
-from minidocker.lab.display import Rich, Shown, Slot
+from minidocker.lab import facts
+from minidocker.lab.display import Shown
 from minidocker.lab.layers import Layer, lines
-from minidocker.lab.prediction import Prediction, card, predict
+from minidocker.lab.questions import cases
+from minidocker.lab.questions.question import Question, at_step, mixed
 from minidocker.trace import INSIDE, SYSCALL, Step, Trace
 
 if TYPE_CHECKING:
@@ -25,80 +21,10 @@ _RESULTS: Final = ("it works", "ENOENT", "EXDEV", "ENOTEMPTY", "EEXIST", "EISDIR
 _KINDS: Final = ("nothing", "file", "whiteout", "directory", "opaque directory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A question about one case: ``result`` and ``lies`` ask forwards, ``call`` backwards, ``serves`` at the end."""
-
-    kind: str
-    given: str
-    text: str
-    choices: tuple[str, ...]
-    answer: str
-    why: str
-    shown: Shown
-
-
-class Quiz:
-    """Some questions of one seed, each with its own place for the answer's explanation."""
-
-    def __init__(self, lab: "Lab", seed: int, count: int = 5) -> None:
-        """Make the questions. They are asked when the quiz is the last line of a cell, or by :meth:`ask`."""
-        self.seed = seed
-        self.questions = questions(lab, seed, count)
-        self.predictions: list[Prediction] = []
-
-    def ask(self) -> list[Prediction]:
-        """Show every question, and its explanation once it is answered; return the predictions."""
-        for number, question in enumerate(self.questions, 1):
-            asked = predict(
-                f"{question.given}\n{number} of {len(self.questions)}. {question.text}",
-                choices=question.choices,
-                name=f"quiz {self.seed}.{number}",
-            )
-            self.predictions.append(asked)
-            slot = Slot(None if asked.committed else Rich("", ""), lock=False)
-            reveal = _reveal(asked, question, slot)
-            if asked.committed:
-                reveal()
-            else:
-                asked.then(reveal)
-        return self.predictions
-
-    @property
-    def score(self) -> str:
-        """How many were right so far."""
-        pairs = zip(self.predictions, self.questions, strict=False)
-        graded = [asked.right(question.answer) for asked, question in pairs if asked.committed]
-        return f"{sum(graded)} of {len(graded)} right, {len(self.questions) - len(graded)} to go"
-
-    def _ipython_display_(self) -> None:
-        self.ask()
-
-    def __repr__(self) -> str:
-        told = (f"{q.given}\n{n}. {q.text}\n   {' / '.join(q.choices)}" for n, q in enumerate(self.questions, 1))
-        return "\n\n".join(told)
-
-
-def _reveal(asked: Prediction, question: Question, slot: Slot) -> Callable[[], None]:
-    def reveal() -> None:
-        fact = facts.Fact(value=question.answer, why=question.why)
-        words = card(asked, fact, right=asked.right(fact))
-        both = Rich(words.body + question.shown.words.body, words.text)
-        slot.fill(both, question.shown.trace, question.shown.verdict, question.shown.index)
-
-    return reveal
-
-
-def questions(lab: "Lab", seed: int, count: int = 5) -> list[Question]:
-    """Return questions of a seed: of different kinds and cases, as far as the cases allow."""
-    draw = random.Random(seed)  # noqa: S311  a lesson needs to be repeatable, not secret
-    made: list[Question] = []
-    kinds = list(_MAKERS)
-    while len(made) < count:
-        kind = kinds[len(made) % len(kinds)]
-        found = list(_MAKERS[kind](draw, *_case(lab, draw)))
-        made += [draw.choice(found)] if found else []
-    return made
+def ask(lab: "Lab", draw: random.Random, kind: int) -> Iterator[Question]:
+    """Yield questions of a kind, by its number, about a new case."""
+    maker = list(_MAKERS.values())[kind % len(_MAKERS)]
+    return maker(draw, *_case(lab, draw))
 
 
 def _case(lab: "Lab", draw: random.Random) -> tuple[Sequence[Layer], Shown]:
@@ -121,10 +47,10 @@ def _results(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> Iter
             kind="result",
             given=_given(layers, shown.trace, step.index),
             text=f"The next call is {step.text}. How does it end?",
-            choices=_mixed(draw, answer, rest),
+            choices=mixed(draw, answer, rest),
             answer=answer,
             why=_why(step),
-            shown=_at(shown, step.index),
+            shown=at_step(shown, step.index),
         )
 
 
@@ -141,7 +67,7 @@ def _lies(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator[Q
                 choices=_KINDS,
                 answer=facts.word(after[path]) if path in after else "nothing",
                 why=_why(step),
-                shown=_at(shown, step.index),
+                shown=at_step(shown, step.index),
             )
 
 
@@ -154,7 +80,7 @@ def _makers_of(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> It
         steps = [step for step in made if _touches(shown.trace, step, path)]
         if len(steps) == 1 and texts.count(steps[0].text) == 1 and len(set(texts)) > 2:
             others = sorted(set(texts) - {steps[0].text})
-            choices = _mixed(draw, steps[0].text, draw.sample(others, min(3, len(others))))
+            choices = mixed(draw, steps[0].text, draw.sample(others, min(3, len(others))))
             story = f"Some calls were made. At the end the upper directory has {path}: {facts.word(entry)}."
             yield Question(
                 kind="call",
@@ -163,7 +89,7 @@ def _makers_of(draw: random.Random, layers: Sequence[Layer], shown: Shown) -> It
                 choices=choices,
                 answer=steps[0].text,
                 why=_why(steps[0]),
-                shown=_at(shown, steps[0].index),
+                shown=at_step(shown, steps[0].index),
             )
 
 
@@ -179,13 +105,8 @@ def _serves(_: random.Random, layers: Sequence[Layer], shown: Shown) -> Iterator
             choices=(*names, "none"),
             answer=facts.server(shown.trace, last, path),
             why=facts.serving(shown.trace, path),
-            shown=_at(shown, last),
+            shown=at_step(shown, last),
         )
-
-
-_MAKERS: Final[Mapping[str, Callable[[random.Random, Sequence[Layer], Shown], Iterator[Question]]]] = {
-    "serves": _serves, "lies": _lies, "call": _makers_of, "result": _results,
-}  # fmt: skip
 
 
 def _calls(trace: Trace) -> list[Step]:
@@ -215,19 +136,8 @@ def _upper(trace: Trace, index: int) -> dict[str, Any]:
     return dict(next(iter(state["uppers"].values()), {}))
 
 
-def _at(shown: Shown, index: int) -> Shown:
-    """Return the case, shown at the step that the question is about."""
-    return Shown(shown.trace, shown.verdict, index)
-
-
 def _why(step: Step) -> str:
     return f"{step.text} = {step.result}. {step.why}"
-
-
-def _mixed(draw: random.Random, answer: str, others: Sequence[str]) -> tuple[str, ...]:
-    choices = [answer, *others]
-    draw.shuffle(choices)
-    return tuple(choices)
 
 
 def _given(layers: Sequence[Layer], trace: Trace, before: int) -> str:
@@ -239,3 +149,8 @@ def _given(layers: Sequence[Layer], trace: Trace, before: int) -> str:
 
 def _layers(layers: Sequence[Layer]) -> str:
     return "\n".join(f"layer {number}: {', '.join(lines(layer))}" for number, layer in [*enumerate(layers, 1)][::-1])
+
+
+_MAKERS: Final[Mapping[str, Callable[[random.Random, Sequence[Layer], Shown], Iterator[Question]]]] = {
+    "serves": _serves, "lies": _lies, "call": _makers_of, "result": _results,
+}  # fmt: skip
