@@ -9,8 +9,9 @@ charged once, to whom they were charged first, and given back with the last task
 import errno
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from minidocker.linux import MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, fail, strerror
+from minidocker.linux import MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, fail
 from minidocker.sim.cgroup.memory import ANON, Charges, charge
+from minidocker.sim.refuse import refuse
 from minidocker.sim.sparse import PAGE, pages
 from minidocker.sim.task import Wait
 from minidocker.sim.user_namespace import FIRST, UserNamespace
@@ -132,8 +133,7 @@ def sys_mmap(task: "Task", length: int, flags: int = 0) -> int:
     comes, and may end the caller within this call.
     """
     if flags & ~_FLAGS:
-        text = f"{strerror(errno.EINVAL)}: the simulator does not model flags {flags & ~_FLAGS:#x} of mmap"
-        raise OSError(errno.EINVAL, text)
+        refuse(errno.EINVAL, f"does not model flags {flags & ~_FLAGS:#x} of mmap")
     if length <= 0:
         fail(errno.EINVAL)
     number = pages(length)

@@ -10,6 +10,7 @@ from minidocker.linux import S_IFDIR, strerror
 from minidocker.sim.dentry import Dentry
 from minidocker.sim.inode import SuperBlock
 from minidocker.sim.mount import register
+from minidocker.sim.refuse import refuse
 from minidocker.sim.tmpfs import Tmpfs, TmpfsInode
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class QueueDirectory(TmpfsInode):
 
     def make(self, dentry: Dentry, mode: int, creds: "Credentials", *, rdev: int = 0, target: str = "") -> NoReturn:
         """Refuse to make a queue."""
-        raise OSError(errno.ENOSYS, f"{strerror(errno.ENOSYS)}: the simulator does not model POSIX message queues")
+        refuse(errno.ENOSYS, "does not model POSIX message queues")
 
 
 def _owner(task: "Task") -> "UserNamespace":

@@ -17,7 +17,6 @@ from minidocker.linux import (
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     fail,
-    strerror,
 )
 from minidocker.sim.credentials import Credentials, commit_creds, new_user_namespace
 from minidocker.sim.ipc import IpcNamespace
@@ -25,6 +24,7 @@ from minidocker.sim.mount import MountNamespace
 from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
 from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.pid_namespace import PidNamespace
+from minidocker.sim.refuse import refuse
 from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import UtsNamespace
 
@@ -141,10 +141,9 @@ def check_flags(flags: int) -> None:
     """Refuse flags that are not modelled (EINVAL, by name)."""
     for flag, name in NOT_MODELLED.items():
         if flags & flag:
-            raise OSError(errno.EINVAL, f"{strerror(errno.EINVAL)}: the simulator does not model {name}")
+            refuse(errno.EINVAL, f"does not model {name}")
     if flags & ~MODELLED:
-        text = f"{strerror(errno.EINVAL)}: the simulator does not model flags {flags & ~MODELLED:#x}"
-        raise OSError(errno.EINVAL, text)
+        refuse(errno.EINVAL, f"does not model flags {flags & ~MODELLED:#x}")
 
 
 def new_namespaces(task: "Task", flags: int, creds: Credentials) -> "tuple[Namespaces, FsContext]":

@@ -20,8 +20,8 @@ from minidocker.linux import (
     PR_SET_KEEPCAPS,
     PR_SET_NO_NEW_PRIVS,
     fail,
-    strerror,
 )
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
@@ -32,8 +32,7 @@ Args = tuple[int, int, int, int]
 def sys_prctl(task: "Task", option: int, arg2: int = 0, arg3: int = 0, arg4: int = 0, arg5: int = 0) -> int:
     """Change how the kernel treats the caller (prctl(2)); EINVAL, by name, for an option that is not modelled."""
     if option not in _OPTIONS:
-        text = f"{strerror(errno.EINVAL)}: the simulator does not model prctl's option {option}"
-        raise OSError(errno.EINVAL, text)
+        refuse(errno.EINVAL, f"does not model prctl's option {option}")
     return _OPTIONS[option](task, (arg2, arg3, arg4, arg5))
 
 

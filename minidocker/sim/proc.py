@@ -24,6 +24,7 @@ from minidocker.sim.pipe import Pipe, PipeEnd
 from minidocker.sim.proc_files import OF_SYSTEM, OF_TASK, Text, View, not_modelled
 from minidocker.sim.proc_settings import SETTINGS
 from minidocker.sim.ptrace import may_access
+from minidocker.sim.refuse import refuse
 from minidocker.sim.regular import InodeFile
 from minidocker.sim.user_namespace import UNMAPPED
 
@@ -83,7 +84,7 @@ class Proc(SuperBlock):
 def mount_proc(task: "Task", source: str, data: str, readonly: bool) -> SuperBlock:
     """Make a proc for the PID namespace that the caller is in; options (hidepid …) are not modelled: EINVAL."""
     if data:
-        raise OSError(errno.EINVAL, f"Invalid argument: proc: the simulator does not model {data!r}")
+        refuse(errno.EINVAL, f"does not model the option {data!r} of proc")
     return Proc(task.kernel, source or "none", task.ns.pid)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from minidocker.linux import SIG_IGN, strerror
+from minidocker.linux import SIG_IGN
 from minidocker.sim import id_map, proc_sysvipc
 from minidocker.sim.cgroup.freezer import BY_V1
 from minidocker.sim.cgroup.namespace import cgroup, cgroups
 from minidocker.sim.net.ipv4 import TTL
 from minidocker.sim.net.ports import FIRST, LAST
 from minidocker.sim.path import Location, path_of
+from minidocker.sim.refuse import refuse
 from minidocker.sim.sparse import PAGE
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def meminfo(view: View) -> str:
 
 def not_modelled(view: View) -> NoReturn:
     """Refuse to say what only a real machine has to say (ENOSYS)."""
-    raise OSError(errno.ENOSYS, f"{strerror(errno.ENOSYS)}: the simulator does not model what this file says")
+    refuse(errno.ENOSYS, "does not model what this file says")
 
 
 Text = Callable[[View], str]

@@ -8,8 +8,9 @@ import errno
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.linux import SECCOMP_GET_ACTION_AVAIL, SECCOMP_SET_MODE_FILTER, fail, strerror
+from minidocker.linux import SECCOMP_GET_ACTION_AVAIL, SECCOMP_SET_MODE_FILTER, fail
 from minidocker.seccomp import conditions, verdict
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
@@ -79,15 +80,13 @@ def sys_seccomp(task: "Task", operation: int, flags: int, policy: Mapping[str, A
     if operation == SECCOMP_GET_ACTION_AVAIL:
         return 0
     if operation != SECCOMP_SET_MODE_FILTER or flags:
-        text = f"{strerror(errno.EINVAL)}: the simulator models SECCOMP_SET_MODE_FILTER without flags"
-        raise OSError(errno.EINVAL, text)
+        refuse(errno.EINVAL, "models SECCOMP_SET_MODE_FILTER without flags")
     if not may_filter(task):
         fail(errno.EACCES)
     try:
         task.seccomp = Filter(policy, task.seccomp)
     except ValueError as error:
-        text = f"{strerror(errno.EINVAL)}: the simulator does not model {error}"
-        raise OSError(errno.EINVAL, text) from None
+        refuse(errno.EINVAL, f"does not model {error}")
     return 0
 
 

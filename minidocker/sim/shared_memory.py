@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import IPC_PRIVATE, IPC_RMID, SHM_RDONLY, fail, strerror
 from minidocker.sim.ipc import MAY_READ, MAY_WRITE, IpcObject, Numbers, require, require_owner
+from minidocker.sim.refuse import refuse
 from minidocker.sim.sparse import PAGE, SparseData, pages
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ def sys_shmget(task: "Task", key: int, size: int, flags: int = 0o600) -> int:
 def sys_shmat(task: "Task", shmid: int, flags: int = 0) -> int:
     """Attach a segment and return the address (shmat(2)); with SHM_RDONLY it cannot be written. EINVAL, EACCES."""
     if flags & ~SHM_RDONLY:
-        text = f"{strerror(errno.EINVAL)}: the simulator does not model flags {flags & ~SHM_RDONLY:#x} of shmat"
-        raise OSError(errno.EINVAL, text)
+        refuse(errno.EINVAL, f"does not model flags {flags & ~SHM_RDONLY:#x} of shmat")
     segment = task.ns.ipc.segments.find(shmid)
     require(task, segment, MAY_READ if flags & SHM_RDONLY else MAY_READ | MAY_WRITE)
     attached = task.memory.attached

@@ -21,6 +21,7 @@ from minidocker.linux import (
     SIGTSTP,
     fail,
 )
+from minidocker.sim.refuse import refuse
 from minidocker.sim.task import Wait
 
 if TYPE_CHECKING:
@@ -151,8 +152,7 @@ def may_signal(sender: "Task", task: "Task") -> bool:
 def sys_kill(task: "Task", pid: int, signal: int) -> None:
     """Send a signal (kill(2)); 0 only asks whether one could; pid -1 is all whom it sees but init and itself."""
     if pid == 0 or pid < -1:
-        text = "Function not implemented: the simulator has no process groups"
-        raise OSError(errno.ENOSYS, text)
+        refuse(errno.ENOSYS, "has no process groups")
     targets = _everybody(task) if pid == -1 else [task.ns.pid.find(pid)]
     found = [target for target in targets if target is not None]
     if not found:

@@ -7,11 +7,12 @@ import errno
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail, strerror
+from minidocker.linux import SIG_IGN, SIGCHLD, SIGKILL, STDERR_FILENO, WNOHANG, fail
 from minidocker.sim.cgroup import membership
 from minidocker.sim.descriptors import Descriptors
 from minidocker.sim.memory import AddressSpace
 from minidocker.sim.namespaces import check_flags, credentials_for, new_namespaces
+from minidocker.sim.refuse import refuse
 from minidocker.sim.shared_memory import attach_copies, detach_all
 from minidocker.sim.signals import send
 from minidocker.sim.task import Task, Wait
@@ -243,8 +244,7 @@ def sys_wait4(task: Task, pid: int, options: int = 0) -> tuple[int, int]:
     pid -1 is any child, and 0 as well: no task can leave its process group here. ECHILD if there is no such child.
     """
     if options & ~WNOHANG:
-        text = f"{strerror(errno.EINVAL)}: the simulator models no option of wait4 but WNOHANG"
-        raise OSError(errno.EINVAL, text)
+        refuse(errno.EINVAL, "models no option of wait4 but WNOHANG")
     number = task.ns.pid.number
     children = [child for child in task.children if pid in (-1, 0) or number(child) == pid]
     if not children:

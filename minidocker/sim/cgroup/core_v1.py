@@ -3,10 +3,10 @@
 import errno
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from minidocker.linux import strerror
 from minidocker.sim.cgroup.controller import File, Writer
 from minidocker.sim.cgroup.membership import write_procs
 from minidocker.sim.cgroup.numbers import unsigned
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.cgroup.group import Cgroup
@@ -41,8 +41,7 @@ def _read_agent(group: "Cgroup", reader: "Task") -> str:
 
 def _write_agent(group: "Cgroup", writer: Writer, text: str) -> NoReturn:
     """Refuse: the kernel would start a program of the host's, as root, whenever a group becomes empty."""
-    text = f"{strerror(errno.EINVAL)}: the simulator does not model release_agent"
-    raise OSError(errno.EINVAL, text)
+    refuse(errno.EINVAL, "does not model release_agent")
 
 
 def _sane(group: "Cgroup", reader: "Task") -> str:

@@ -3,12 +3,13 @@
 import errno
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import SIGKILL, fail, strerror
+from minidocker.linux import SIGKILL, fail
 from minidocker.sim.cgroup import cpu, freezer
 from minidocker.sim.cgroup.controller import File, Writer
 from minidocker.sim.cgroup.group import Cgroup
 from minidocker.sim.cgroup.membership import can_be_thread_root, refresh_tree, write_procs
 from minidocker.sim.cgroup.numbers import MAX, integer, limit, shown, strip, table
+from minidocker.sim.refuse import refuse
 from minidocker.sim.signals import send
 
 if TYPE_CHECKING:
@@ -147,8 +148,7 @@ def _read_type(group: Cgroup, reader: "Task") -> str:
 def _write_type(group: Cgroup, writer: Writer, text: str) -> None:
     if strip(text) != "threaded":
         fail(errno.EINVAL)
-    text = f"{strerror(errno.EOPNOTSUPP)}: the simulator does not model threaded groups"
-    raise OSError(errno.EOPNOTSUPP, text)
+    refuse(errno.EOPNOTSUPP, "does not model threaded groups")
 
 
 def _stat(group: Cgroup, reader: "Task") -> str:

@@ -3,9 +3,10 @@
 import errno
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import fail, strerror
+from minidocker.linux import fail
 from minidocker.netlink import Link as LinkValue
 from minidocker.sim.net.address import NO_MAC, is_group
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.net.address import InterfaceAddress
@@ -168,8 +169,7 @@ class Loopback(Link):
     def set_mtu(self, mtu: int) -> None:
         """Set the largest packet. Below 68 Linux would take IP off this link; that is not modelled (EINVAL)."""
         if mtu < LEAST_MTU:
-            text = f"{strerror(errno.EINVAL)}: the simulator has no loopback without IP, which needs {LEAST_MTU} bytes"
-            raise OSError(errno.EINVAL, text)
+            refuse(errno.EINVAL, f"has no loopback without IP, which needs {LEAST_MTU} bytes")
         super().set_mtu(mtu)
 
 

@@ -11,6 +11,7 @@ from minidocker.sim.net.icmp import decode
 from minidocker.sim.net.ipv4 import IPv4
 from minidocker.sim.net.ports import NOWHERE, Address
 from minidocker.sim.net.socket import SELF, Socket
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
@@ -52,8 +53,7 @@ class RawSocket(Socket):
         host = SELF if host == ANY else host
         source = self.source(host)
         if len(data) < 8:
-            text = "Invalid argument: the simulator sends no ICMP message of less than eight bytes"
-            raise OSError(errno.EINVAL, text)
+            refuse(errno.EINVAL, "sends no ICMP message of less than eight bytes")
         ip = self.namespace.ip
         ip.send(IPv4(src=source, dst=host, payload=decode(data), ttl=self.ttl, identification=ip.next_id()))
         return len(data)

@@ -8,7 +8,7 @@ import errno
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from minidocker.linux import fail, strerror
+from minidocker.linux import fail
 from minidocker.netlink import Address, Link, Neighbour, Route
 from minidocker.sim.capability import capable
 from minidocker.sim.net import address as addresses
@@ -19,6 +19,7 @@ from minidocker.sim.net.link import Link as Device
 from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.net.veth import Veth
 from minidocker.sim.nsfs import NamespaceFile
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
@@ -67,8 +68,7 @@ def sys_newlink(
     if name in namespace.by_name:
         fail(errno.EEXIST)
     if kind not in _KINDS:
-        text = f"{strerror(errno.EOPNOTSUPP)}: the simulator has no links of kind {kind!r}"
-        raise OSError(errno.EOPNOTSUPP, text)
+        refuse(errno.EOPNOTSUPP, f"has no links of kind {kind!r}")
     if kind == "veth":
         _new_pair(namespace, name, mac, there, peer)
     elif kind == "bridge":

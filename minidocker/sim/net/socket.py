@@ -19,13 +19,13 @@ from minidocker.linux import (
     SO_REUSEADDR,
     SOL_SOCKET,
     fail,
-    strerror,
 )
 from minidocker.sim.capability import capable
 from minidocker.sim.net.address import ANY, BROADCAST, is_multicast, number
 from minidocker.sim.net.ipv4 import TTL
 from minidocker.sim.net.ports import NOWHERE, Address
 from minidocker.sim.open_file import OpenFile
+from minidocker.sim.refuse import refuse
 from minidocker.sim.signals import send
 from minidocker.sim.task import Wait, WaitQueue
 
@@ -135,8 +135,7 @@ class Socket(OpenFile):
         elif (level, option) == (IPPROTO_IP, IP_TTL):
             fail(errno.EINVAL)
         else:
-            text = f"{strerror(errno.ENOPROTOOPT)}: the simulator does not model option {option} of level {level}"
-            raise OSError(errno.ENOPROTOOPT, text)
+            refuse(errno.ENOPROTOOPT, f"does not model option {option} of level {level}")
 
     def tell_error(self) -> None:
         """Raise what went wrong meanwhile; it is told once."""

@@ -18,7 +18,6 @@ from minidocker.linux import (
     SOCK_RAW,
     SOCK_STREAM,
     fail,
-    strerror,
 )
 from minidocker.sim.capability import capable
 from minidocker.sim.net.address import number
@@ -28,6 +27,7 @@ from minidocker.sim.net.ports import Address
 from minidocker.sim.net.raw import RawSocket
 from minidocker.sim.net.socket import Socket
 from minidocker.sim.net.stream import StreamSocket
+from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
@@ -53,8 +53,7 @@ def sys_socket(task: "Task", family: int, type: int, protocol: int = 0) -> int:
     if not 0 <= kind < _TYPES or not 0 <= protocol < _PROTOCOLS:
         fail(errno.EINVAL)
     if family != AF_INET:
-        text = f"{strerror(errno.EAFNOSUPPORT)}: the simulator has sockets of AF_INET only"
-        raise OSError(errno.EAFNOSUPPORT, text)
+        refuse(errno.EAFNOSUPPORT, "has sockets of AF_INET only")
     if kind not in _KINDS:
         fail(errno.ESOCKTNOSUPPORT)
     maker, protocols = _KINDS[kind]
