@@ -56,7 +56,7 @@ class Cgroups:
         asked = list(dict(first + self._paths(container_id, resources)).items())
         groups = [f"{root}/{PARENT}/{container_id}" for root in layout.roots]
         try:
-            self._do(make_groups, groups, asked)
+            self._kernel.together(make_groups, groups, asked)
             self._check_shares(container_id, resources)
         except OSError as error:
             why = _refused(error, asked)
@@ -87,14 +87,14 @@ class Cgroups:
     def admit(self, container_id: str, pid: int) -> None:
         """Put a task into v1 groups from outside: one that is nobody out here cannot enter them itself."""
         doors = [door.replace("/tasks", "/cgroup.procs") for door in self.doors(container_id)]
-        self._do(make_groups, [], [(door, str(pid)) for door in doors])
+        self._kernel.together(make_groups, [], [(door, str(pid)) for door in doors])
 
     def update(self, container_id: str, wanted: Resources, merged: Resources) -> None:
         """Write the limits that are wanted anew; ServerError, in runc's words, if the kernel refuses one."""
         chosen = {limit.file for limit in files(wanted, self.layout)}
         asked = [pair for pair in self._paths(container_id, merged) if pair[0].rpartition("/")[2] in chosen]
         try:
-            self._do(make_groups, [], self._swap_in_order(container_id, wanted, asked))
+            self._kernel.together(make_groups, [], self._swap_in_order(container_id, wanted, asked))
             self._check_shares(container_id, wanted)
         except OSError as error:
             why = _refused(error, asked)
@@ -120,7 +120,7 @@ class Cgroups:
         else:
             named = dict.fromkeys(V2_FILES if layout.unified else (), "")
         paths = [f"{layout.group(controller, container_id)}/{name}" for name, controller in named.items()]
-        texts = dict(zip(named, self._do(read_all, paths), strict=True))
+        texts = dict(zip(named, self._kernel.together(read_all, paths), strict=True))
         return of_v1(texts) if layout.v1 else of_v2(texts)
 
     def oom_kills(self, container_id: str) -> int:
@@ -129,7 +129,7 @@ class Cgroups:
         if container_id not in self._groups or not layout.has("memory"):
             return 0
         file = "memory.oom_control" if layout.v1 else "memory.events"
-        text = self._do(read_all, [f"{layout.group('memory', container_id)}/{file}"])[0]
+        text = self._kernel.together(read_all, [f"{layout.group('memory', container_id)}/{file}"])[0]
         return table(text).get("oom_kill", 0)
 
     def kill(self, container_id: str) -> None:
@@ -137,19 +137,17 @@ class Cgroups:
         layout = self.layout
         if layout.roots:
             group = f"{layout.unified or layout.roots[0]}/{PARENT}/{container_id}"
-            self._do(kill_group, group, bool(layout.unified))
+            self._kernel.together(kill_group, group, bool(layout.unified))
 
     def remove(self, container_id: str) -> None:
         """Remove a container's groups, and kill what is still in them."""
         if container_id in self._groups:
             self._groups.discard(container_id)
-            self._do(remove_groups, [f"{root}/{PARENT}/{container_id}" for root in reversed(self.layout.roots)])
+            self._kernel.together(
+                remove_groups, [f"{root}/{PARENT}/{container_id}" for root in reversed(self.layout.roots)]
+            )
 
     # inside
-
-    def _do(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a function over the port: in one round trip, or call by call where somebody listens."""
-        return self._kernel.job(function, *args) if self._kernel.listener is None else function(self._kernel, *args)
 
     def _look(self) -> tuple[Layout, Support]:
         if self._layout is None:
@@ -192,7 +190,7 @@ class Cgroups:
         """Refuse shares that v1 has not taken as they were: it cuts them off at both ends without a word."""
         if not resources.cpu_shares or "cpu" not in self.layout.v1:
             return
-        taken = int(self._do(read_all, [f"{self.layout.group('cpu', container_id)}/cpu.shares"])[0])
+        taken = int(self._kernel.together(read_all, [f"{self.layout.group('cpu', container_id)}/cpu.shares"])[0])
         if not 0 < resources.cpu_shares <= taken:
             raise _OutOfRange(f"the maximum allowed cpu-shares is {taken}")
         if resources.cpu_shares < taken:
@@ -202,7 +200,9 @@ class Cgroups:
         """Write v1's limit of memory and swap first where the new one is above the old limit of memory alone."""
         if "memory" not in self.layout.v1 or not (wanted.memory and wanted.memory_swap):
             return asked
-        now = int(self._do(read_all, [f"{self.layout.group('memory', container_id)}/memory.limit_in_bytes"])[0])
+        now = int(
+            self._kernel.together(read_all, [f"{self.layout.group('memory', container_id)}/memory.limit_in_bytes"])[0]
+        )
         if wanted.memory_swap == -1 or now < wanted.memory_swap:
             return sorted(asked, key=lambda pair: not pair[0].endswith("memory.memsw.limit_in_bytes"))
         return asked
@@ -217,9 +217,9 @@ class Cgroups:
             group, file, state = layout.group("freezer", container_id), "freezer.state", "freezer.state"
         else:
             raise ServerError("cannot freeze: no cgroup freezer is mounted", hint="minidocker doctor says why.")
-        self._do(make_groups, [], [(f"{group}/{file}", word)])
+        self._kernel.together(make_groups, [], [(f"{group}/{file}", word)])
         for _ in range(_LOOKS):
-            if said in self._do(read_all, [f"{group}/{state}"])[0].splitlines():
+            if said in self._kernel.together(read_all, [f"{group}/{state}"])[0].splitlines():
                 return
             wait()
         raise ServerError("unable to freeze" if frozen else "unable to thaw")

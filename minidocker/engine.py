@@ -271,6 +271,11 @@ class Engine:
         process.pid = pid
         self._processes[pid] = process
 
+    def attach_exec(self, process: Exec) -> None:
+        """Do from the host's side what a task that docker exec has cloned, waiting at its gate, cannot do to itself."""
+        if process.container.remapped:
+            self.cgroups.admit(process.container.id, process.pid)
+
     # inside
 
     def _container(self, image_name: str, image: Image, command: Sequence[str], options: RunOptions) -> Container:
@@ -419,11 +424,6 @@ class Engine:
         """Undo what :meth:`_attach` did; the container's tasks are gone. It may have come to nothing, or half-way."""
         self.network.detach(container)
         self.cgroups.remove(container.id)
-
-    def attach_exec(self, process: Exec) -> None:
-        """Do from the host's side what a task that docker exec has cloned, waiting at its gate, cannot do to itself."""
-        if process.container.remapped:
-            self.cgroups.admit(process.container.id, process.pid)
 
     def _reap(self, pid: int) -> None:
         done, status = self.kernel.wait4(pid, WNOHANG)

@@ -15,44 +15,12 @@ from typing import Any, Protocol
 
 from minidocker.netlink import Address, Link, Neighbour, Route
 from minidocker.port import Event, Inner, Listener, Port, SyscallEvent
+from minidocker.stat import Stat
 
 __all__ = [
     "Capabilities", "Event", "Files", "Inner", "Ipc", "Kernel", "Links", "Listener", "Memory", "Mounts", "Port",
     "Sockets", "Stat", "SyscallEvent", "Tasks",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stat:
-    """What stat(2) tells of an inode. Sizes in bytes, times in nanoseconds since 1970."""
-
-    st_mode: int
-    st_ino: int
-    st_dev: int
-    st_nlink: int
-    st_uid: int
-    st_gid: int
-    st_size: int
-    st_rdev: int = 0
-    st_blocks: int = 0
-    st_atime_ns: int = 0
-    st_mtime_ns: int = 0
-    st_ctime_ns: int = 0
-
-    @property
-    def st_atime(self) -> float:
-        """Time of last access, in seconds."""
-        return self.st_atime_ns / 1e9
-
-    @property
-    def st_mtime(self) -> float:
-        """Time of last change of the data, in seconds."""
-        return self.st_mtime_ns / 1e9
-
-    @property
-    def st_ctime(self) -> float:
-        """Time of last change of the inode, in seconds."""
-        return self.st_ctime_ns / 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +210,9 @@ class Mounts(Port, Protocol):
     def mount(self, source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
         """Attach a file system, or change what is attached (mount(2)).
 
-        Types: overlay, tmpfs, proc, and with MS_BIND any directory or file. An overlay takes up to 500 lower
-        directories; how a kernel is told of more than fit into one page is below the port.
+        Types: overlay, tmpfs, proc, sysfs, mqueue, devpts, cgroup, cgroup2, and with MS_BIND any directory or file. An
+        overlay takes up to 500 lower directories; how a kernel is told of more than fit into one page is below the
+        port.
         """
         return self.syscall("mount", source, target, fstype, flags, data)
 

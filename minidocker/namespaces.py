@@ -39,7 +39,7 @@ class Plan:
     """How a task comes into its namespaces: ``new`` are clone's flags, ``joined`` says whose others it enters.
 
     A cgroup namespace of its own is not clone's affair: its root is the group in which the task *is* when it asks, so
-    init unshares it behind the gate, once the daemon has put it into its control groups (cgroup_namespaces(7)).
+    init unshares it itself, once it has entered its v1 groups; in v2 it is born in its own (cgroup_namespaces(7)).
     """
 
     new: int

@@ -10,7 +10,6 @@ made in the container's namespace at once, not moved there.
 """
 
 import errno
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,7 +100,7 @@ class Network:
             self._told(
                 container, "no network but its own loopback", "A network namespace begins with lo, switched off."
             )
-            self._do(cable.switch_loopback_on, container.pid, self._in_first(container))
+            self._kernel.together(cable.switch_loopback_on, container.pid, self._in_first(container))
 
     def detach(self, container: "Container") -> None:
         """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""
@@ -123,7 +122,9 @@ class Network:
                 "A veth pair is a cable: one end becomes a port of the bridge, the other eth0 in the container.",
             )
             address, first = f"{endpoint.address}/{PREFIX}", self._in_first(container)
-            self._do(cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY, first)
+            self._kernel.together(
+                cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY, first
+            )
         except OSError as error:
             raise _failed(container, error) from error
 
@@ -139,15 +140,8 @@ class Network:
             ref="docker network driver bridge",
         )
         mac = Endpoint(number=1, veth="").mac
-        self._do(cable.make_bridge, BRIDGE, mac, f"{GATEWAY}/{PREFIX}", BROADCAST)
+        self._kernel.together(cable.make_bridge, BRIDGE, mac, f"{GATEWAY}/{PREFIX}", BROADCAST)
         self._has_bridge = True
-
-    def _do(self, function: Callable[..., None], *args: Any) -> None:
-        """Have calls made: one by one where somebody listens to them, else all in one round trip."""
-        if self._kernel.listener is None:
-            self._kernel.job(function, *args)
-        else:
-            function(self._kernel, *args)
 
     def _endpoint(self, container: "Container") -> Endpoint:
         """Return the lowest address that nobody has."""

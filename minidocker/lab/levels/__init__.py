@@ -49,7 +49,7 @@ class Level:
 
     @property
     def kind(self) -> str:
-        """``calls``, ``stack`` or ``step``."""
+        """What the learner gives: ``calls``, ``stack``, ``step``, ``flags``, ``own`` or ``order``."""
         return str(self.data["kind"])
 
     def start(self) -> Union:
@@ -77,7 +77,7 @@ class Level:
         return Rich(escape(self.data["hint"]), self.data["hint"])
 
     def solution(self) -> Any:
-        """Return one solution: calls, layers, or the words of a step."""
+        """Return one solution: calls, layers, the words of a step, words, or numbers in order, as the kind says."""
         return self.data["solution"]
 
     def _check_calls(self) -> Checked:

@@ -9,7 +9,7 @@ from minidocker.lab.display import Shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question about one case: ``result`` and ``lies`` ask forwards, ``call`` backwards, ``serves`` at the end."""
+    """A question about one case. ``kind`` says what it asks for, in a word of its subject: ``serves``, ``file`` …"""
 
     kind: str
     given: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidocker.linux import fail
 from minidocker.sim.cgroup.controller import Controller, File, Writer
-from minidocker.sim.cgroup.fair import DEFAULT_PERIOD_NS, MAX_PERIOD_NS, MIN_NS, NICE_0, Share
+from minidocker.sim.cgroup.fair import MAX_PERIOD_NS, MIN_NS, NICE_0, Share
 from minidocker.sim.cgroup.group import Cgroup
 from minidocker.sim.cgroup.numbers import MAX, integer, strip, table, unsigned
 
@@ -179,4 +179,3 @@ CONTROLLER: Final = Controller(
         File(name="cpu.max", read=_read_max, write=_write_max, on_root=False),
     ),
 )
-assert DEFAULT_PERIOD_NS

@@ -83,8 +83,7 @@ def _set(group: Cgroup, what: str, numbers: "tuple[int, ...]") -> None:
     if not group.hierarchy.is_v2:
         _check_v1(state, what, numbers)
     setattr(state, what, numbers)
-    refresh = group.hierarchy.refresh_tree
-    refresh(group)
+    group.hierarchy.refresh_tree(group)
 
 
 def _check_v1(state: Cpuset, what: str, numbers: "Sequence[int]") -> None:

@@ -8,7 +8,7 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from minidocker.kernel import Stat
-from minidocker.linux import S_IFDIR, S_IFMT, S_IFREG, SEEK_CUR, SEEK_SET, fail
+from minidocker.linux import S_IFDIR, S_IFMT, S_IFREG, SEEK_CUR, fail
 from minidocker.sim.cgroup import core_v1, core_v2
 from minidocker.sim.cgroup.controller import File, Writer
 from minidocker.sim.cgroup.group import Cgroup
@@ -236,8 +236,6 @@ class CgroupFile(OpenFile):
         """Move the offset; the end is where the size says, at 0."""
         if whence == SEEK_CUR:
             position += self._offset
-        elif whence != SEEK_SET:
-            position += 0
         if position < 0:
             fail(errno.EINVAL)
         self._offset = position
