@@ -1,26 +1,24 @@
 """Raw sockets: ICMP as it is (raw(7)). One makes the messages oneself, and gets each that comes, IP's header too."""
 
 import errno
-from collections import deque
 from typing import TYPE_CHECKING
 
 from minidocker.linux import IPPROTO_ICMP, fail
 from minidocker.sim.net.address import ANY
-from minidocker.sim.net.datagram import BUFFER
 from minidocker.sim.net.icmp import decode
 from minidocker.sim.net.ipv4 import IPv4
+from minidocker.sim.net.message_socket import MessageSocket
 from minidocker.sim.net.ports import NOWHERE, Address
-from minidocker.sim.net.socket import SELF, Socket
 from minidocker.sim.refuse import refuse
 
 if TYPE_CHECKING:
     from minidocker.sim.task import Task
 
 
-class RawSocket(Socket):
+class RawSocket(MessageSocket):
     """A raw socket of ICMP; making one needs CAP_NET_RAW."""
 
-    __slots__ = ("_held", "_queue")
+    __slots__ = ()
 
     kind = "raw"
 
@@ -28,8 +26,6 @@ class RawSocket(Socket):
         """Hear of all ICMP messages from now on."""
         super().__init__(task, flags)
         self.local = ANY, IPPROTO_ICMP
-        self._queue: deque[tuple[bytes, Address]] = deque()
-        self._held = 0
         self.namespace.ip.raw.append(self)
 
     def bind(self, task: "Task", address: str, port: int) -> None:
@@ -39,9 +35,9 @@ class RawSocket(Socket):
 
     def connect(self, task: "Task", address: Address) -> None:
         """Say whom one talks to: hear only of messages from there."""
-        host = SELF if address[0] == ANY else address[0]
+        host, port = self.destination(address)
         self.local = self.source(host), IPPROTO_ICMP
-        self.remote = host, address[1]
+        self.remote = host, port
 
     def send(self, task: "Task", data: bytes, address: Address | None) -> int:
         """Send a message, of eight bytes at least, just as it is: a wrong checksum stays wrong."""
@@ -49,8 +45,7 @@ class RawSocket(Socket):
             fail(errno.EDESTADDRREQ)
         if len(data) < 2:
             fail(errno.EFAULT)  # raw_probe_proto_opt(): type and code are read from it
-        host = (address or self.remote)[0]
-        host = SELF if host == ANY else host
+        host, _ = self.destination(address)
         source = self.source(host)
         if len(data) < 8:
             refuse(errno.EINVAL, "sends no ICMP message of less than eight bytes")
@@ -58,32 +53,15 @@ class RawSocket(Socket):
         ip.send(IPv4(src=source, dst=host, payload=decode(data), ttl=self.ttl, identification=ip.next_id()))
         return len(data)
 
-    def receive(self, task: "Task", n: int) -> tuple[bytes, Address | None]:
-        """Give the next packet, from IP's header on."""
-        self.tell_error()
-        if self._queue:
-            data, sender = self._queue.popleft()
-            self._held -= len(data)
-            return data[:n], sender
-        return self.wait(task, receiving=True)
-
     def take(self, packet: IPv4) -> None:
         """Keep a packet that came, if it is from whom and to whom it should, and there is room."""
-        if self.local[0] not in (ANY, packet.dst) or (self.remote != NOWHERE and self.remote[0] != packet.src):
-            return
-        if self._held + packet.size <= BUFFER:
-            self._held += packet.size
-            self._queue.append((packet.encode(), (packet.src, 0)))
-            self.changed.wake()
+        if self.local[0] in (ANY, packet.dst) and (self.remote == NOWHERE or self.remote[0] == packet.src):
+            self.keep(packet.encode(), (packet.src, 0))
 
     def shutdown(self, how: int) -> None:
         """Close a direction; ENOTCONN unless connected. That is kept by nobody: datagrams have no end."""
         if self.remote == NOWHERE:
             fail(errno.ENOTCONN)
-
-    def readable(self) -> bool:
-        """Would receiving return at once?"""
-        return bool(self._queue or self.error)
 
     def release(self) -> None:
         """Hear of nothing any more."""

@@ -125,9 +125,9 @@ class UdpTable(Ports):
         fitting = [end for end in ends if end.fits(packet.dst, sender)]
         if everybody:
             for end in fitting:
-                end.take(datagram.data, sender)
+                end.keep(datagram.data, sender)
         elif fitting:
-            max(fitting, key=lambda end: end.fits(packet.dst, sender)).take(datagram.data, sender)
+            max(fitting, key=lambda end: end.fits(packet.dst, sender)).keep(datagram.data, sender)
         else:
             namespace.ip.send_error(packet, UNREACHABLE, PORT_UNREACHABLE)
 
