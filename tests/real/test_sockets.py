@@ -9,6 +9,7 @@ from minidocker.linux import (
     CLONE_NEWNET,
     IPPROTO_ICMP,
     O_CLOEXEC,
+    O_RDONLY,
     SIGUSR1,
     SO_RCVTIMEO,
     SOCK_CLOEXEC,
@@ -18,6 +19,7 @@ from minidocker.linux import (
     SOL_SOCKET,
 )
 from minidocker.system import System
+from tests.real.leftovers import eventually
 
 pytestmark = pytest.mark.real
 
@@ -131,6 +133,15 @@ async def connects(k: System, handle: bool) -> int:
     return 0
 
 
+def is_asleep(kernel, pid: int) -> bool:
+    """Does a task sleep (proc_pid_stat(5))? It writes no more, so it is in the call that waits."""
+    fd = kernel.open(f"/proc/{pid}/stat", O_RDONLY | O_CLOEXEC)
+    try:
+        return kernel.read(fd, 4096).rpartition(b") ")[2].startswith(b"S")
+    finally:
+        kernel.close(fd)
+
+
 def output(kernel, main, *args, meanwhile=lambda pid: None) -> str:
     reading, writing = kernel.pipe2(O_CLOEXEC)
     pid = kernel.clone(main, *args, flags=CLONE_NEWNET, fds={1: writing, 2: writing})
@@ -163,7 +174,7 @@ def test_a_task_waits_as_long_as_it_said(kernel, handle):
 
 def test_a_handled_signal_ends_the_waiting(kernel):
     def meanwhile(pid: int) -> None:
-        time.sleep(0.02)
+        assert eventually(lambda: is_asleep(kernel, pid))
         kernel.kill(pid, SIGUSR1)
 
     assert output(kernel, receives, True, 0, meanwhile=meanwhile) == "waiting\nInterrupted system call\n"
