@@ -34,7 +34,7 @@ NOT = "tests/conformance/test_limits.py::test_the_traces_agree"
 #: What a case inside may skip for: it is about another layout, or about what no machine surely has.
 MAY_LACK = {"v1", "hybrid", "two idle processors"}
 
-TIME_LIMIT_S = 420
+TIME_LIMIT_S = 600
 
 
 @pytest.mark.slow
