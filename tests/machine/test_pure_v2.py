@@ -34,7 +34,8 @@ NOT = "tests/conformance/test_limits.py::test_the_traces_agree"
 #: What a case inside may skip for: it is about another layout, or about what no machine surely has.
 MAY_LACK = {"v1", "hybrid", "two idle processors"}
 
-TIME_LIMIT_S = 600
+#: Below pyproject.toml's faulthandler_timeout, which would take the other tests' worker along.
+TIME_LIMIT_S = 285
 
 
 @pytest.mark.slow
