@@ -30,7 +30,7 @@ def open_host(
     same name wherever an image's file is a machine's program, on the real kernel too, so that traces can be compared
     call by call; ``"elf"`` runs the file itself there. ``rootless`` is whether the host's side is root in a user
     namespace only; the real one is by itself if the lab is not run by root. ``like``, the description of a real host,
-    gives the simulated one its release, machine, and user and group ids, so that like is compared with like.
+    gives the simulated one its release, machine, ids, capabilities, control groups and what /proc has: like with like.
     ``boot_ns`` is the time at which the simulated clock starts, in nanoseconds since 1970. ``userns_remap`` gives each
     container a user namespace, in which its root is the host's user 100000 (dockerd --userns-remap).
     """

@@ -84,6 +84,7 @@ def describe(kernel: RealKernel | None = None) -> dict[str, Any]:
         "capabilities": ALL_CAPABILITIES if rootless else capability.capget().permitted,
         "overlay": list(_overlay_options(rootless)),
         "cgroups": cgroup_layout() if kernel is None else kernel.groups.layout,
+        "pseudo": _pseudo(),
     }
     if kernel is not None and kernel.groups.missing:
         description["no_cgroups"] = dict(kernel.groups.missing)

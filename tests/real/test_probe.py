@@ -6,6 +6,7 @@ import os
 import pytest
 
 from minidocker.real import probe
+from minidocker.sim.profile import Profile
 from tests.real import leftovers
 from tests.real.conftest import need_kernel
 
@@ -34,6 +35,9 @@ def test_what_a_trace_says_of_the_kernel():
     assert said["kind"] == "real"
     assert said["release"] == os.uname().release
     assert said["rootless"] == (os.geteuid() != 0)
+    assert "/proc/sys/" in said["pseudo"]
+    assert all(os.path.isdir(path) == path.endswith("/") for path in said["pseudo"])
+    assert Profile.like(said).pseudo == tuple(said["pseudo"])
 
 
 def test_a_host_that_refuses_is_told_why(monkeypatch):
