@@ -8,6 +8,7 @@ import pytest
 from minidocker.compare import compare
 from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY
 from tests.conformance.docker_host import namespace, own_namespace, said
+from tests.real.leftovers import eventually
 
 HOSTS = (
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
@@ -68,8 +69,7 @@ def test_its_end_takes_the_cable_away(host):
     said(host, "run -d --name web lab sleep 1000")
     name = f"veth{host.engine.find('web').id[:7]}"
     said(host, "rm -f web")
-    while name in links(host):
-        host.kernel.poll(0.01)
+    assert eventually(lambda: name not in links(host))
 
 
 def test_the_files_that_tell_of_it(host):

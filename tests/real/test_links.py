@@ -12,6 +12,7 @@ from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY, errno_name
 from minidocker.netlink import Address, Route
 from minidocker.real import RealKernel
 from minidocker.system import System
+from tests.real.leftovers import eventually
 
 pytestmark = pytest.mark.real
 
@@ -78,8 +79,7 @@ def test_the_end_of_a_namespace_takes_the_pair_along(links):
     links.newlink("veth1", "veth", peer="eth0", netns=theirs)
     links.close(theirs)
     links.kill(pid, 9)
-    while any(link.name == "veth1" for link in links.getlink()):
-        links.poll(0.01)
+    assert eventually(lambda: all(link.name != "veth1" for link in links.getlink()))
 
 
 def test_a_task_in_a_container_has_the_calls_too(links):
