@@ -58,14 +58,8 @@ def read_all(kernel: Files, paths: Sequence[str]) -> list[str]:
     return [read(kernel, path) for path in paths]
 
 
-def kill_group(kernel: Any, group: str, at_once: bool) -> None:
-    """Kill a group's tasks. One by one only: until none is left, for they may have children meanwhile."""
-    if at_once:
-        try:
-            write(kernel, f"{group}/cgroup.kill", "1")
-            return
-        except FileNotFoundError:  # before Linux 5.14
-            pass
+def kill_group(kernel: Any, group: str) -> None:
+    """Kill a group's tasks, one by one until none is left, for they may have children meanwhile."""
     tasks: Tasks = kernel
     for _ in range(_TRIES):
         pids = read(kernel, f"{group}/cgroup.procs").split()
@@ -88,7 +82,7 @@ def remove_groups(kernel: Any, groups: Sequence[str]) -> None:
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
-                kill_group(kernel, group, False)
+                kill_group(kernel, group)
             else:
                 break
 

@@ -56,10 +56,9 @@ class Cgroups:
         self._of: dict[str, dict[str, str]] = {}
         self._layout = layout
 
-    def begin(self, task: str, parent: str) -> dict[str, str]:
-        """Put a new task into its parent's groups, and return them. Those at the root are left out."""
-        of = self._of[task] = dict(self._of.get(parent, {}))
-        return of
+    def begin(self, task: str, parent: str) -> None:
+        """Put a new task into its parent's groups. Those at the root are left out."""
+        self._of[task] = dict(self._of.get(parent, {}))
 
     def of(self, task: str) -> Mapping[str, str]:
         """Return the groups that a task is in, by hierarchy."""

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from minidocker import linux
 from minidocker.cgroup_files import PARENT, Layout, files, parse_layout
-from minidocker.cgroup_jobs import kill_group, make_groups, prepare, read_all, remove_groups
+from minidocker.cgroup_jobs import make_groups, prepare, read_all, remove_groups
 from minidocker.cgroup_usage import V1_FILES, V2_FILES, Usage, of_v1, of_v2, table
 from minidocker.errors import InvalidParameter, ServerError, StartError
 from minidocker.kernel import Kernel
@@ -131,13 +131,6 @@ class Cgroups:
         file = "memory.oom_control" if layout.v1 else "memory.events"
         text = self._kernel.together(read_all, [f"{layout.group('memory', container_id)}/{file}"])[0]
         return table(text).get("oom_kill", 0)
-
-    def kill(self, container_id: str) -> None:
-        """Kill all tasks of a group (cgroup.kill; where there is none, one by one until there is none left)."""
-        layout = self.layout
-        if layout.roots:
-            group = f"{layout.unified or layout.roots[0]}/{PARENT}/{container_id}"
-            self._kernel.together(kill_group, group, bool(layout.unified))
 
     def remove(self, container_id: str) -> None:
         """Remove a container's groups, and kill what is still in them."""

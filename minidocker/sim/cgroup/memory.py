@@ -14,11 +14,10 @@ makes reclaim run, but slows nobody down; ``memory.low`` and ``memory.min`` spar
 on behalf of others.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from minidocker.sim.cgroup import oom
 from minidocker.sim.cgroup.group import Cgroup, State
-from minidocker.sim.sparse import PAGE
 from minidocker.sim.task import WaitQueue
 
 if TYPE_CHECKING:
@@ -205,6 +204,3 @@ def _check_high(state: Memory) -> None:
         if one.high is not None and one.usage > one.high:
             one.count("high")
             reclaim(one, one.usage - one.high)
-
-
-PAGE_SIZE: Final = PAGE
