@@ -116,6 +116,7 @@ def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]
         cgroups=cgroups,
         join=join,
         remapped=container.remapped,
+        waits_first=container.remapped,
         capabilities=ALL_CAPABILITIES if options.privileged else container.capabilities,
         no_new_privileges=container.no_new_privileges,
         seccomp=container.seccomp,

@@ -45,7 +45,9 @@ class Spec:
     """Descriptors of namespaces to enter, each with its CLONE_NEW*."""
     unshare: int = 0
     remapped: bool = False
-    """Is its user namespace not the daemon's? Then it has no ids yet: it waits for them before it does anything."""
+    """Is its user namespace not the daemon's? Then it has yet to become root there."""
+    waits_first: bool = False
+    """The gate comes before all else: it has no ids yet, or (rootless) is out of the daemon's reach as another user."""
     mounts: Sequence[Sequence[Any]] = ()
     masked: Sequence[str] = ()
     protected: Sequence[str] = ()
@@ -152,7 +154,7 @@ async def run(k: System, spec: Mapping[str, Any]) -> int:
     path = await look_path(k, spec["argv"][0], env.get("PATH", ""))
     if spec["no_new_privileges"] and spec["seccomp"]:
         await k.seccomp(SECCOMP_SET_MODE_FILTER, 0, spec["seccomp"])
-    if not spec["remapped"] and not await k.read(GATE_FD, 1):
+    if not spec["waits_first"] and not await k.read(GATE_FD, 1):
         return 1
     return await execute(k, path, spec["argv"], env)
 
@@ -173,7 +175,7 @@ async def give_up(k: System, keep: int, user: User | None) -> None:
 
 async def _told(k: System, spec: Mapping[str, Any], task: Coroutine[Any, Any, int]) -> int:
     """Do it; if it fails, tell the daemon why, once that has done its part."""
-    if spec["remapped"] and not await k.read(GATE_FD, 1):  # who has no ids yet can do nothing
+    if spec["waits_first"] and not await k.read(GATE_FD, 1):
         task.close()
         return 1
     try:
@@ -182,7 +184,7 @@ async def _told(k: System, spec: Mapping[str, Any], task: Coroutine[Any, Any, in
         why = refused
     except OSError as error:
         why = Refused(f"{error.filename or 'container'}: {linux.strerror(error.errno).lower()}")
-    if spec["remapped"] or await k.read(GATE_FD, 1):
+    if spec["waits_first"] or await k.read(GATE_FD, 1):
         await _tell(k, why)
     return 1
 

@@ -34,6 +34,7 @@ def of(
         join=tuple(join),
         unshare=unshare,
         remapped=container.remapped,
+        waits_first=container.remapped or rootless,
         mounts=[
             mount.to_json() for mount in [*mounts.of(config, shm=shm, cgroups=cgroup_mounts, rootless=rootless), *files]
         ],

@@ -296,6 +296,7 @@ class Helper:
                 # Else /proc/PID/ns would be closed to us, too: this program began outside of the user namespace. Tasks
                 # in containers, which have fewer capabilities, still may not look in (ptrace(2), access mode checking).
                 syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+                theirs.send(b"!")
             calls = self.ready
             calls.cloexec |= self.host.cloexec
             self.title.set("init", [])
@@ -303,6 +304,8 @@ class Helper:
             task.begin(function, args, fds)
         self.born += 1
         theirs.close()
+        if self.rootless:
+            ours.recv(1)  # nothing if it has died
         self.listen_to(own_fd(ours.detach()))
         pidfd = own_fd(os.pidfd_open(pid))
         self.children[pidfd] = pid

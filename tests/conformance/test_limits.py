@@ -151,9 +151,8 @@ def test_shares_of_a_processor_that_is_short(host):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shared_host", ["sim-v2", "sim-v1", "sim-hybrid"], indirect=True)  # it has two idle processors
 def test_nobody_is_held_back_where_there_is_enough(host):
-    if host.engine.cgroups.support.cpus < 2 or kind(host) == "real":
-        pytest.skip("needs two idle processors: only the simulated machine surely has them")
     started(host, "run -d --name one --cpuset-cpus 0 --cpu-shares 2 lab stress -q --cpu 1")
     started(host, "run -d --name other --cpuset-cpus 1 --cpu-shares 1024 lab stress -q --cpu 1")
     assert all(share > 0.97 for share in used_cpus(host, 1.0, "one", "other"))

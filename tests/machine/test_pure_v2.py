@@ -31,8 +31,8 @@ CASES = [
 #: This compares what is below /proc as well, and of that Debian's kernel has more than the simulated one.
 NOT = "tests/conformance/test_limits.py::test_the_traces_agree"
 
-#: What a case inside may skip for: it is about another layout, or about what no machine surely has.
-MAY_LACK = {"v1", "hybrid", "two idle processors"}
+#: What a case inside may skip for: it is about another layout.
+MAY_LACK = {"v1", "hybrid"}
 
 #: Below pyproject.toml's faulthandler_timeout, which would take the other tests' worker along.
 TIME_LIMIT_S = 285
