@@ -212,7 +212,9 @@ class Cgroups:
             raise ServerError("cannot freeze: no cgroup freezer is mounted", hint="minidocker doctor says why.")
         self._kernel.together(make_groups, [], [(f"{group}/{file}", word)])
         for _ in range(_LOOKS):
-            if said in self._kernel.together(read_all, [f"{group}/{state}"])[0].splitlines():
+            if said in self._kernel.job(read_all, [f"{group}/{state}"])[0].splitlines():
+                if self._kernel.listener is not None:  # the last look is told, however many it took
+                    read_all(self._kernel, [f"{group}/{state}"])
                 return
             wait()
         raise ServerError("unable to freeze" if frozen else "unable to thaw")
