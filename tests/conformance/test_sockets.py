@@ -1,9 +1,12 @@
-"""Sockets, and what travels between them: the same programs on both kernels. What they do: socket_programs.py."""
+"""Sockets, and what travels between them: the same programs on both kernels.
+
+What a task does alone is in socket_programs.py, what two do over a cable in cable_programs.py.
+"""
 
 import contextlib
 
 import pytest
-from conformance import socket_programs
+from conformance import cable_programs, socket_programs
 from conformance.outcome import run
 
 from minidocker.linux import CLONE_NEWNET
@@ -18,7 +21,7 @@ def alone(kernel, name, *args):
 
 def cable(kernel, name, *args):
     """Run a case in two network namespaces that a veth pair joins."""
-    outcome = run(kernel, socket_programs.cable, name, *args, flags=CLONE_NEWNET)
+    outcome = run(kernel, cable_programs.cable, name, *args, flags=CLONE_NEWNET)
     assert outcome.code == 0, outcome
     return outcome.output.splitlines()
 
