@@ -317,7 +317,7 @@ class Tasks(Port, Protocol):
         return self.syscall("unshare", flags)
 
     def setns(self, fd: int, nstype: int = 0) -> None:
-        """Join the namespace that an open /proc/PID/ns file names (setns(2))."""
+        """Join the namespace of an open /proc/PID/ns file, or with a pidfd those that nstype says (setns(2))."""
         return self.syscall("setns", fd, nstype)
 
     def sethostname(self, name: str) -> None:

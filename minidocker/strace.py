@@ -233,11 +233,7 @@ def _seccomp_words(args: list[Any], _: Mapping[str, Any]) -> list[str]:
     operation, bits, policy = args
     calls = sum(len(rule.get("names", ())) for rule in policy.get("syscalls", ()))
     shown = f"{{{policy.get('defaultAction', '?')}, {calls} calls by name}}"
-    return [
-        "SECCOMP_SET_MODE_FILTER" if operation == linux.SECCOMP_SET_MODE_FILTER else str(operation),
-        str(bits),
-        shown,
-    ]
+    return [_SECCOMP.get(operation, str(operation)), str(bits), shown]
 
 
 def _accept_words(args: list[Any], _: Mapping[str, Any]) -> list[str]:
@@ -357,7 +353,6 @@ _SHAPES: Final[dict[str, tuple[Callable[[Any], str], ...]]] = {
     "mknod": (quote, _mode, lambda device: f"makedev({device >> 8:#x}, {device & 0xFF:#x})"),
     "mount": (quote, quote, quote, lambda bits: flags(bits, _MOUNT), quote),
     "umount2": (quote, lambda bits: flags(bits, _UMOUNT)),
-    "seccomp": (lambda operation: _SECCOMP.get(operation, str(operation)), str, lambda _: "{…}"),
     "unshare": (lambda bits: flags(bits, _CLONE),),
     "pipe2": (lambda bits: flags(bits, _OPEN),),
     "kill": (str, _signal),

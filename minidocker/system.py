@@ -288,7 +288,7 @@ class System:
     # tasks: see minidocker.kernel.Tasks
 
     async def setns(self, fd: int, nstype: int = 0) -> None:
-        """Join the namespace that an open /proc/PID/ns file names (setns(2))."""
+        """Join the namespace of an open /proc/PID/ns file, or with a pidfd those that nstype says (setns(2))."""
         return await trap("setns", fd, nstype)
 
     async def sethostname(self, name: str) -> None:

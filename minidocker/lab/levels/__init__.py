@@ -109,7 +109,9 @@ class Level:
         wrong = PLAYED[self.kind](self.lab, self.data, answer)
         if wrong:
             return Checked(self.data["title"], ok=False, look=wrong)
-        return self._reached(len(answer.split() if isinstance(answer, str) else answer), "word")
+        if isinstance(answer, str):
+            return self._reached(len(answer.split()), "word")
+        return self._reached(len(answer), "line" if self.kind == "order" else "word")
 
     def _check_step(self, number: int | None) -> Checked:
         if self.run is None:
