@@ -56,7 +56,7 @@ class UpperWatch:
 
     def after(self, name: str, args: Sequence[Any]) -> tuple[dict[str, Entry | None], tuple[Inner, ...]]:
         """Look again after a call; return the changed entries (None: gone) and what overlayfs must have done."""
-        if name not in MUTATING or (name == "open" and not args[1] & _CHANGING):
+        if name not in MUTATING or (name == "open" and not _changes(args)):
             return {}, ()
         before = self._seen
         now = self._seen = self._look(before)
@@ -104,6 +104,11 @@ class UpperWatch:
         for path, entry in changed.items():
             if entry and entry.get("opaque") and self._seen[path].stat.st_ino not in opaque:
                 yield Inner(name="opaque", path=path, observed=True)
+
+
+def _changes(args: Sequence[Any]) -> bool:
+    """Do the arguments of an open allow it to change anything? Those of one that cannot succeed may be of any kind."""
+    return len(args) > 1 and isinstance(args[1], int) and bool(args[1] & _CHANGING)
 
 
 def _was(before: Mapping[str, _Seen], path: str, kind: str) -> bool:

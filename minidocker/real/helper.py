@@ -5,16 +5,18 @@ whatever cause, the kernel kills every task and undoes every mount (pid_namespac
 nothing has to be cleaned up. It has one thread and one loop; the lab's requests come one at a time.
 """
 
+import errno
 import fcntl
 import gc
-import mmap
 import os
+import resource
 import select
 import signal
 import socket
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
@@ -31,18 +33,24 @@ from minidocker.linux import (
     MS_NOSUID,
     MS_PRIVATE,
     MS_REC,
+    fail,
 )
 from minidocker.real import cgroup_namespace, netns, syscalls, tasks, wire
 from minidocker.real.host import Host, own_epoll, own_fd
 from minidocker.real.own import OWN_FDS, allow_descriptors
-from minidocker.real.steps import Channel, Steps, as_root
+from minidocker.real.reports import BadReport, Report
+from minidocker.real.steps import Channel, Steps, as_root, drop
 from minidocker.real.title import Title
+from minidocker.real.tracing import shared_page
 
 #: Where Docker's own directories are: on a disk of the lab's own, which hides the host's.
 DISK: Final = "/var/lib"
 
 #: What the host's side is called: its UTS namespace is its own, and a trace tells no machine's name.
 HOSTNAME: Final = "host"
+
+#: So many tasks of one container can report in any case.
+MOST_CHANNELS: Final = 64
 
 
 def main(lab: int, lifeline: int, lab_pidfd: int) -> NoReturn:
@@ -140,8 +148,8 @@ class Helper:
         self.lab = lab
         self.host = Host()
         self.host.calls |= {"clone": self.clone, "wait4": self.wait4}
-        self.tracing = mmap.mmap(-1, mmap.PAGESIZE)
-        """Shared with all tasks; its first byte says whether calls are reported."""
+        self.tracing, self.seen_tracing = shared_page()
+        """Its first byte says whether calls are reported. Tasks have the second of the two, and can only read it."""
         self.steps = Steps(self.host)
         self.children: dict[int, int] = {}
         """pidfd → pid of the children whose end was not told yet."""
@@ -157,6 +165,10 @@ class Helper:
             lab_pidfd: self.end,
             self.host.news.fileno(): lambda: None,
         }
+        self.families: Counter[str] = Counter()
+        """How many channels the descendants of each child of the lab have."""
+        self.most_channels = max(MOST_CHANNELS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_FDS) // 8)
+        """How many they can have: others must find room for theirs."""
         self.pids: set[int] = set()
         """The children that the lab started and has not waited for."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -300,13 +312,13 @@ class Helper:
             calls = self.ready
             calls.cloexec |= self.host.cloexec
             self.title.set("init", [])
-            task = tasks.Task(f"0.{self.born + 1}", "init", own_fd(theirs.detach()), self.tracing, calls, self.title)
+            task = tasks.Task("init", own_fd(theirs.detach()), self.seen_tracing, calls, self.title)
             task.begin(function, args, fds)
         self.born += 1
         theirs.close()
         if self.rootless:
             ours.recv(1)  # nothing if it has died
-        self.listen_to(own_fd(ours.detach()))
+        self.listen_to(Channel(ours, f"0.{self.born}"))
         pidfd = own_fd(os.pidfd_open(pid))
         self.children[pidfd] = pid
         self.pids.add(pid)
@@ -334,44 +346,75 @@ class Helper:
         pidfd = next(fd for fd, number in self.children.items() if number == pid)
         return {"child": f"0.{self.born}", "pids": self.numbers(pidfd)}
 
-    def listen_to(self, fd: int) -> None:
-        """Take reports of a task from now on."""
-        channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd))
-        self.hooks[fd] = lambda: self.reports(channel)
-        self.epoll.register(fd, select.EPOLLIN)
+    def listen_to(self, channel: Channel) -> None:
+        """Take reports of a task from now on. Where there is no room it ends when it first reports."""
+        try:
+            if self.families[channel.family] >= self.most_channels:
+                fail(errno.EMFILE)
+            channel.move()
+            self.epoll.register(channel.sock, select.EPOLLIN)
+        except OSError:
+            channel.close()
+            return
+        self.families[channel.family] += 1
+        self.hooks[channel.sock.fileno()] = lambda: self.reports(channel)
+
+    def forget(self, channel: Channel) -> None:
+        """Take no more reports on a channel."""
+        if self.hooks.pop(channel.sock.fileno(), None) is None:
+            return  # a closed socket has the number -1
+        self.steps.forget(channel)
+        self.epoll.unregister(channel.sock)
+        self.families[channel.family] -= 1
+        if not self.families[channel.family]:
+            del self.families[channel.family]
+        channel.close()
 
     def reports(self, channel: Channel) -> None:
-        """Note what a task has done, and let it go on."""
-        fd = channel.sock.fileno()
+        """Note what a task has done, and let it go on. It may be anybody's words: nothing ends this process."""
         try:
-            for kind, *step in channel.reports():
-                channel.exec = step if kind == "exec" else None  # type: ignore[assignment]
-                born: dict[str, Any] = {}
-                if kind == "clone":
-                    self.listen_to(channel.descriptor())
-                    if child := step.pop():
-                        born = {"child": child, "pids": self.numbers(pidfd := channel.descriptor())}
-                        os.close(pidfd)
-                if kind != "exec":
-                    self.note(step, look=kind != "stream", **born)
-                    self.steps.acknowledge(fd)
-        except (wire.Gone, ConnectionResetError):
-            if channel.exec:
-                self.steps.unseen = True
-                self.note(channel.exec)
-            self.steps.forget(fd)
-            del self.hooks[fd]
-            self.epoll.unregister(fd)
-            channel.sock.close()
+            try:
+                for report in channel.reports():
+                    self.take_report(channel, report)
+            except (wire.Gone, ConnectionResetError):
+                if channel.exec:
+                    self.steps.unseen = True
+                    self.note(channel, channel.exec)
+                self.forget(channel)
+        except (BadReport, OSError):
+            self.forget(channel)
+        except Exception as error:  # noqa: BLE001  a mistake of ours, which the lab must hear of
+            error.add_note(traceback.format_exc())
+            self.steps.failed(error)
+            self.forget(channel)
+
+    def take_report(self, channel: Channel, report: Report) -> None:
+        """Note a report, and answer it. An execve is not answered: it is noted when it has closed the channel."""
+        channel.exec = report if report.kind == "exec" else None
+        if channel.exec:
+            return
+        born: dict[str, Any] = {}
+        if report.kind == "clone":
+            child = channel.child()
+            if (pidfd := channel.pidfd()) is not None:
+                try:
+                    born = {"child": child.line, "pids": self.numbers(pidfd)}
+                finally:
+                    drop(pidfd)
+            self.listen_to(child)
+        self.note(channel, report, **born)
+        self.steps.acknowledge(channel)
 
     def numbers(self, pidfd: int) -> tuple[int, ...]:
         """Return a task's numbers, from this PID namespace inwards (pidfd_open(2), /proc/self/fdinfo)."""
         return _numbers(f"/proc/self/fdinfo/{pidfd}")[self.depth :]
 
-    def note(self, step: Sequence[Any], *, look: bool = True, **born: Any) -> None:
-        """Queue a step, if somebody listens and there is one; ``look``: it can have changed an upper directory."""
-        if step and self.tracing[0]:
-            self.steps.add(*step, look=look, **born)
+    def note(self, channel: Channel, report: Report, **born: Any) -> None:
+        """Queue a step, if somebody listens. Changes in upper directories by a write to a pipe are another task's."""
+        if self.tracing[0]:
+            _, actor, name, args, kwargs, answer, size = report
+            look = report.kind != "stream"
+            self.steps.add(channel.line, actor, name, args, kwargs, answer, look=look, size=size, **born)
 
     # news
 

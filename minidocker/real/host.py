@@ -9,12 +9,15 @@ import fcntl
 import os
 import select
 from stat import S_ISFIFO, S_ISREG
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from minidocker.linux import IPC_NOWAIT, O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, PIPE_BUF, WNOHANG
 from minidocker.real import ipc
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.sockets import HostSockets
+
+#: Kernels before 6.4 cannot be asked not to wait for a pipe (preadv2(2), RWF_NOWAIT); other files never.
+_NO_NOWAIT: Final = (errno.EOPNOTSUPP, errno.ESPIPE, errno.EINVAL, errno.ENOSYS)
 
 
 def own_fd(fd: int) -> int:
@@ -65,7 +68,7 @@ class Host(HostSockets, Direct):
         """Read what is there (read(2)); EAGAIN if that is nothing yet."""
         if n and not _ready(checked(fd), select.POLLIN) and _mode(fd) != O_WRONLY:
             _again()
-        return super().sys_read(fd, n)
+        return _read_now(fd, n) if S_ISFIFO(os.fstat(fd).st_mode) else super().sys_read(fd, n)
 
     def sys_write(self, fd: int, data: bytes) -> int:
         """Write what there is room for (write(2)); EAGAIN if that is nothing."""
@@ -73,6 +76,7 @@ class Host(HostSockets, Direct):
             if data and not _ready(fd, select.POLLOUT) and _mode(fd) != O_RDONLY:
                 _again()
             data = data[:PIPE_BUF]  # what select(2) promised room for
+            return _write_now(fd, data)
         return os.write(fd, data)
 
     def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
@@ -130,6 +134,30 @@ def _ready(fd: int, event: int) -> bool:
     poll.register(fd, event)
     found = poll.poll(0)
     return bool(found)
+
+
+def _read_now(fd: int, n: int) -> bytes:
+    """Read from a pipe that was readable a moment ago; EAGAIN if somebody else has emptied it since.
+
+    A container's program can open its own output for reading (/proc/self/fd/1), and the helper would wait for ever.
+    """
+    buffer = bytearray(n)
+    try:
+        return bytes(buffer[: os.preadv(fd, [buffer], -1, os.RWF_NOWAIT)])
+    except OSError as error:
+        if error.errno not in _NO_NOWAIT:
+            raise
+    return os.read(fd, n)
+
+
+def _write_now(fd: int, data: bytes) -> int:
+    """Write to a pipe that had room a moment ago; EAGAIN if somebody else has filled it since."""
+    try:
+        return os.pwritev(fd, [data], -1, os.RWF_NOWAIT)
+    except OSError as error:
+        if error.errno not in _NO_NOWAIT:
+            raise
+    return os.write(fd, data)
 
 
 def _mode(fd: int) -> int:

@@ -18,6 +18,10 @@ from minidocker.linux import SIGKILL
 from minidocker.real import cgroups, sealed, wire
 from minidocker.real.wire import LOOKING_FAILED
 
+#: What the helper gets of the user's environment, to find libraries by. Tasks are its copies, and programs in a
+#: container can read theirs (/proc/1/environ): whatever else is in it, passwords too, is nobody's business there.
+_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
+
 #: What the helper's interpreter is told to run: no site, no environment variables, nothing but what it needs.
 _START: Final = """
 import sys
@@ -258,7 +262,7 @@ def _begin(*fds: int) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             pass_fds=passed,
             start_new_session=True,
-            env={**os.environ, **more},
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | more,
         )
 
 

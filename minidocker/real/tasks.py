@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from importlib import import_module
-from mmap import mmap
 from posixpath import basename
 from stat import S_ISFIFO, S_ISSOCK
 from typing import Any, Final, NoReturn
@@ -22,9 +21,11 @@ from minidocker.linux import CLONE_NEWNET, IPC_NOWAIT, PIPE_BUF, SIG_DFL, SIGABR
 from minidocker.real import capability, execve, ipc, memory, netns, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.host import own_fd
+from minidocker.real.reports import Writer
 from minidocker.real.signals import Handler, Signals, interrupted
 from minidocker.real.sockets import TaskSockets
 from minidocker.real.title import Title
+from minidocker.real.tracing import Page
 from minidocker.system import Main, System, Trap
 
 #: How often a task that handles signals looks for a message: queues have no descriptor to wait on.
@@ -169,17 +170,15 @@ class TaskCalls(TaskSockets, Direct):
 
 
 class Task:
-    """One task: its line of descent, its program's name, and the channel on which it reports to the helper."""
+    """One task: its program's name, and the channel on which it reports. The helper knows its line of descent."""
 
-    def __init__(self, line: str, actor: str, channel: int, tracing: mmap, calls: TaskCalls, title: Title) -> None:
+    def __init__(self, actor: str, channel: int, tracing: Page, calls: TaskCalls, title: Title) -> None:
         """Be a task of this very process."""
-        self.line = line
         self.actor = actor
         self.channel = channel
         self.tracing = tracing
         self.calls = calls
         self.title = title
-        self.born = 0
         calls.calls["clone"] = self.clone
         calls.calls["execve"] = self.execve
 
@@ -245,31 +244,35 @@ class Task:
         """Perform one call: the one place that all of a task's calls pass. Report it if somebody listens."""
         if not self.tracing[0] or name == "sched_yield":
             return self.calls.syscall(name, *args, **kwargs)
-        step = (self.line, self.actor, name, wire.pack(tuple(args)), wire.pack(dict(kwargs)))
+        report = Writer(self.actor, name, args, kwargs)
         kind = "stream" if name == "write" and _is_stream(args[0]) else "step"
         try:
             value = self.calls.syscall(name, *args, **kwargs)
         except OSError as error:
-            self.report(kind, *step, (False, wire.pack_error(error)))
+            self.report(report.frame(kind, False, wire.pack_error(error)))
             raise
         except (Become, Exit):
-            self.report("step", *step, (True, None))
+            self.report(report.frame("step", True, None))
             raise
         if name != "clone":
-            self.report(kind, *step, (True, wire.pack(value)))
+            self.report(report.frame(kind, True, value))
         return value
 
-    def report(self, *report: Any, fds: Sequence[int] = ()) -> None:
-        """Tell the helper, and wait until it has looked."""
-        frame = wire.encode(report)
-        if fds:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.channel)
-            socket.send_fds(sock, [frame], list(fds))
-            sock.detach()
-        else:
-            wire.write(self.channel, frame)
-        if not os.read(self.channel, 1):
-            os._exit(ORPHANED)  # no helper, no lab
+    def report(self, frame: bytes, fds: Sequence[int] = ()) -> None:
+        """Tell the helper, and wait until it has looked; end if it does not listen (any more)."""
+        try:
+            if fds:
+                sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self.channel)
+                sent = socket.send_fds(sock, [frame], list(fds))
+                sock.detach()
+                frame = frame[sent:]
+            if frame:
+                wire.write(self.channel, frame)
+            if os.read(self.channel, 1):
+                return
+        except OSError:
+            pass
+        os._exit(ORPHANED)
 
     def clone(self, main: Main, *args: Any, flags: int = 0, fds: Mapping[int, int] | None = None) -> int:
         """Start a child of this task (clone(2))."""
@@ -282,16 +285,15 @@ class Task:
             os.close(ours)
             os.close(theirs)
             raise
-        self.born += 1
         if pid == 0:
             if flags & CLONE_NEWNET:
                 netns.ipv4_only()
-            child = Task(f"{self.line}.{self.born}", self.actor, theirs, self.tracing, self.calls, self.title)
+            child = Task(self.actor, theirs, self.tracing, self.calls, self.title)
             child.begin(main, args, fds)
         os.close(theirs)
-        call = (self.line, self.actor, "clone", wire.pack((main, *args)), {"flags": flags, "fds": fds and dict(fds)})
+        report = Writer(self.actor, "clone", (main, *args), {"flags": flags, "fds": fds and dict(fds)})
         told = [own_fd(os.pidfd_open(pid))] if self.tracing[0] else []
-        self.report("clone", *call, (True, pid), f"{self.line}.{self.born}" if told else "", fds=[ours, *told])
+        self.report(report.frame("clone", True, pid), [ours, *told])
         for fd in (ours, *told):
             os.close(fd)
         return pid
@@ -311,9 +313,8 @@ class Task:
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
         """Have the kernel do it. It closes the channel, by which the helper sees that it did."""
         if self.tracing[0]:
-            arguments = wire.pack((path, list(argv), dict(env)))
-            call = (self.line, self.actor, "execve", arguments, {"unseen": True}, (True, None))
-            wire.send(self.channel, ("exec", *call))
+            call = Writer(self.actor, "execve", (path, list(argv), dict(env)), {"unseen": True})
+            wire.write(self.channel, call.frame("exec", True, None))
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
         for fd in self.calls.cloexec:

@@ -1,7 +1,8 @@
-"""What crosses between the lab, its helper and its tasks: frames of marshal, four bytes of length before each.
+"""What crosses between the lab and its helper: frames of marshal, four bytes of length before each.
 
 marshal and not JSON: it takes bytes, tuples and lone surrogates (file names that are no UTF-8) as they are, and is five
-times as fast. It is safe here because both ends are the same interpreter, and each frame comes from the lab's own code.
+times as fast. It is safe here because both ends are the same interpreter, and nobody else can reach them: the helper is
+not dumpable. What *tasks* tell the helper is another matter: :mod:`minidocker.real.reports`.
 """
 
 import builtins
@@ -15,8 +16,8 @@ from minidocker.kernel import Capabilities, Inner, Stat
 from minidocker.netlink import Address, Link, Neighbour, Route
 
 #: The tags of what marshal does not take by itself.
-_CALLABLE: Final = "\0callable"
-_REPR: Final = "\0repr"
+CALLABLE: Final = "\0callable"
+REPR: Final = "\0repr"
 
 _PLAIN: Final = frozenset({bool, int, float, str, bytes})
 #: The values that calls return, by their tags: the class and its fields.
@@ -24,6 +25,8 @@ _VALUES: Final = {
     f"\0{kind.__name__.lower()}": (kind, tuple(kind.__dataclass_fields__))
     for kind in (Stat, Capabilities, Link, Address, Route, Neighbour)
 }
+#: How many items a tuple has that begins with a tag.
+TAGGED: Final = {CALLABLE: 3, REPR: 2} | {tag: 1 + len(names) for tag, (_, names) in _VALUES.items()}
 _TAGS: Final = {kind: tag for tag, (kind, _) in _VALUES.items()}
 
 #: In a step's first place: looking at an upper directory failed, and the second place has the error.
@@ -104,8 +107,8 @@ def pack(value: Any) -> Any:
     if isinstance(value, dict):
         return {pack(key): pack(item) for key, item in value.items()}
     if callable(value):
-        return (_CALLABLE, getattr(value, "__module__", ""), getattr(value, "__qualname__", repr(value)))
-    return (_REPR, repr(value))
+        return (CALLABLE, getattr(value, "__module__", ""), getattr(value, "__qualname__", repr(value)))
+    return (REPR, repr(value))
 
 
 def unpack(value: Any) -> Any:
@@ -114,7 +117,7 @@ def unpack(value: Any) -> Any:
         if value[0] in _VALUES:
             kind, names = _VALUES[value[0]]
             return kind(**dict(zip(names, value[1:], strict=True)))
-        return Name(*value[1:]) if value[0] == _CALLABLE else value[1]
+        return Name(*value[1:]) if value[0] == CALLABLE else value[1]
     if isinstance(value, tuple | list):
         return type(value)(map(unpack, value))
     if isinstance(value, dict):
@@ -179,7 +182,7 @@ def reference(function: Any) -> str:
 
 def named(name: str) -> Any:
     """Return, packed, the function that :func:`reference` named."""
-    return (_CALLABLE, *name.split(":", 1))
+    return (CALLABLE, *name.split(":", 1))
 
 
 def resolve(name: str) -> Any:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 CALLS = {
     "read": 0, "write": 1, "open": 2, "ioctl": 16, "getpid": 39, "ptrace": 101, "mknod": 133, "pivot_root": 155,
     "chroot": 161, "mount": 165, "umount2": 166, "init_module": 175, "unshare": 272, "keyctl": 250, "add_key": 248,
-    "setns": 308, "process_vm_readv": 310, "bpf": 321, "open_by_handle_at": 304, "pidfd_open": 434, "clone": 56,
+    "setns": 308, "process_vm_readv": 310, "process_vm_writev": 311,
+    "pidfd_getfd": 438, "bpf": 321, "open_by_handle_at": 304, "pidfd_open": 434, "clone": 56,
     "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "kexec_load": 246, "reboot": 169,
     "open_tree": 428, "fsopen": 430, "settimeofday": 164, "personality": 135, "chdir": 80, "fchdir": 81,
     "swapon": 167, "syslog": 103, "execve": 59,

@@ -18,6 +18,7 @@ from minidocker.base_image import image_archive
 from minidocker.hosts import open_host
 from minidocker.lab.image import base_layers
 from minidocker.linux import CLONE_NEWNS, CLONE_NEWUSER, MS_BIND, O_RDONLY, O_WRONLY, S_IFBLK
+from minidocker.real.own import OWN_FDS
 from tests import rights
 from tests.archive_builder import entry, tar
 from tests.real.elf import Result, program
@@ -161,6 +162,79 @@ def test_the_interpreter_is_a_copy_that_nobody_can_write_to(host):
 
 def _children(pid):
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+NONSENSE = {
+    "marshal": b"\x0d\0\0\0\xe3" + bytes(16),
+    "four-gigabytes": b"\xff\xff\xff\xff",
+    "no-report": b"\x03\0\0\0\x03\0\0\0[1]",
+    "deep": b"\x64\0\0\0\x64\0\0\0" + b"[" * 100,
+}
+
+
+@pytest.mark.parametrize("listens", [False, True])
+@pytest.mark.parametrize("flags", ["--security-opt seccomp=unconfined", "--cap-add SYS_PTRACE"])
+@pytest.mark.parametrize("name", NONSENSE)
+def test_a_program_that_takes_a_tasks_channel(host, name, flags, listens):
+    """It has a task of the lab's beside it give its descriptor (pidfd_getfd(2)), and says nonsense to the helper."""
+    told = []
+    host.docker("run -d --name other lab sleep 1000")
+    before = _children(host.kernel.pid)
+    host.docker(f"run -d --name victim {flags} lab sleep 1000")
+    (victim,) = set(_children(host.kernel.pid)) - set(before)
+    channel = max(int(name) for name in os.listdir(f"/proc/{victim}/fd"))
+    assert channel >= OWN_FDS
+    said = NONSENSE[name]
+    calls = [("pidfd_open", 1, 0), ("pidfd_getfd", Result(0), channel, 0), ("write", Result(1), said, len(said))]
+    attack = Path(f"/proc/{victim}/root/attack")
+    attack.write_bytes(program(*calls))
+    attack.chmod(0o755)
+    host.kernel.listener = told.append if listens else None
+    try:
+        outcome = host.docker("exec victim /attack")
+        assert outcome.exit_code == 0, errno.errorcode.get(outcome.exit_code, outcome.exit_code)
+        assert host.docker("exec other cat /etc/hostname").exit_code == 0
+        assert host.docker("run --rm lab echo well").stdout == "well\n"
+        assert host.kernel.listener_error is None
+    finally:
+        host.kernel.listener = None
+        host.docker("rm -f victim other")
+
+
+def test_without_the_right_to_trace_nobody_takes_a_descriptor(host):
+    """Docker's filter lets pidfd_getfd pass only with CAP_SYS_PTRACE."""
+    rights.require("seccomp")
+    load(host, "taker", [entry("take", program(("pidfd_open", 1, 0), ("pidfd_getfd", Result(0), 1, 0)), mode=0o755)])
+    host.docker("run -d --name victim taker sleep 1000")
+    assert host.docker("exec victim /take").exit_code == errno.EPERM
+    host.docker("rm -f victim")
+
+
+def test_a_task_in_a_container_has_one_descriptor_more_than_its_program(host):
+    """Its channel: not the helper's socket to the lab, nor what it waits on, nor the copy of the interpreter."""
+    before = _children(host.kernel.pid)
+    host.docker("run -d --name bare lab sleep 1000")
+    (bare,) = set(_children(host.kernel.pid)) - set(before)
+    found = {int(name): os.readlink(f"/proc/{bare}/fd/{name}") for name in os.listdir(f"/proc/{bare}/fd")}
+    own = [target for number, target in found.items() if number >= OWN_FDS]
+    assert [target.split(":")[0] for target in own] == ["socket"]
+    assert sorted(number for number in found if number < OWN_FDS) == [0, 1, 2]
+    maps = Path(f"/proc/{bare}/maps").read_text().splitlines()
+    assert [line.split()[1] for line in maps if "memfd:tracing" in line] == ["r--s"]
+    host.docker("rm -f bare")
+
+
+def test_the_users_environment_is_not_told(monkeypatch):
+    """A task is a copy of the helper, and /proc/PID/environ shows what that was started with."""
+    monkeypatch.setenv("TOKEN_OF_THE_USER", "tell-nobody")
+    host = open_host("real")
+    try:
+        host.docker("run -d --name bare lab sleep 1000")
+        outcome = host.docker(["exec", "bare", "sh", "-c", "cat /proc/[0-9]*/environ"])
+    finally:
+        host.close()
+    assert "PATH=" in outcome.stdout
+    assert "tell-nobody" not in outcome.stdout
 
 
 def test_a_leaked_descriptor_as_working_directory(host):
