@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from minidocker.cgroup_files import PARENT, V2_CONTROLLERS
-from minidocker.kernel import Files, Tasks
+from minidocker.kernel import Files, Kernel
 from minidocker.linux import O_RDONLY, O_WRONLY, SIGKILL
 
 #: How often to try what tasks that are still dying hold up.
@@ -58,25 +58,26 @@ def read_all(kernel: Files, paths: Sequence[str]) -> list[str]:
     return [read(kernel, path) for path in paths]
 
 
-def kill_group(kernel: Any, group: str) -> None:
-    """Kill a group's tasks, one by one until none is left, for they may have children meanwhile."""
-    tasks: Tasks = kernel
+def kill_group(kernel: Kernel, group: str) -> None:
+    """Kill a group's tasks, one by one until none is left, for they may have children meanwhile.
+
+    Version 2 writes 0 for one that cannot be seen from here: to kill(2) that would be everybody of our process group.
+    """
     for _ in range(_TRIES):
-        pids = read(kernel, f"{group}/cgroup.procs").split()
-        if not pids:
+        pids = [int(word) for word in read(kernel, f"{group}/cgroup.procs").split()]
+        if not any(pids):
             return
-        for pid in pids:
+        for pid in filter(None, pids):
             with suppress(ProcessLookupError):
-                tasks.kill(int(pid), SIGKILL)
+                kernel.kill(pid, SIGKILL)
 
 
-def remove_groups(kernel: Any, groups: Sequence[str]) -> None:
+def remove_groups(kernel: Kernel, groups: Sequence[str]) -> None:
     """Remove groups. One in which tasks are left, or still die, is busy: those are killed and awaited."""
-    files_: Files = kernel
     for group in groups:
         for _ in range(_TRIES):
             try:
-                files_.rmdir(group)
+                kernel.rmdir(group)
             except FileNotFoundError:
                 break
             except OSError as error:

@@ -9,6 +9,7 @@ import os
 import select
 import socket
 import struct
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -34,9 +35,9 @@ _FLAGS: Final = SOCK_CLOEXEC | SOCK_NONBLOCK
 class SocketCalls(Port):
     """The calls, which wait as Linux's do."""
 
+    @abstractmethod
     def new_fd(self, fd: int, flags: int) -> int:
         """Return a new descriptor, close-on-exec as the flags say."""
-        raise NotImplementedError
 
     def sys_socket(self, family: int, type: int, protocol: int = 0) -> int:
         """Return a new socket (socket(2)); EAFNOSUPPORT for all but AF_INET."""
@@ -150,9 +151,9 @@ class HostSockets(SocketCalls):
 class TaskSockets(SocketCalls):
     """A task's: handled signals end the waiting."""
 
+    @abstractmethod
     def waiting(self) -> Callable[..., None] | None:
         """Return what waits for a descriptor or a signal, ``wait(fd, event, timeout_s)``; None if none is handled."""
-        raise NotImplementedError
 
     def await_input(self, fd: int) -> int:
         """Wait for input or a handled signal (EINTR), at most for SO_RCVTIMEO: then the kernel says EAGAIN."""
