@@ -33,6 +33,12 @@ def shell() -> Any:
     return get_ipython()
 
 
+def running_cell() -> tuple[str, int]:
+    """Return the id of the notebook's cell that is running, and the number of this run; no id where none is told."""
+    told = getattr(shell(), "get_parent", dict)() or {}
+    return told.get("metadata", {}).get("cellId") or "", getattr(shell(), "execution_count", 0)
+
+
 def in_notebook() -> bool:
     """Tell whether there is a front end that can show HTML, and update what it has shown."""
     return getattr(shell(), "kernel", None) is not None

@@ -13,6 +13,7 @@ from minidocker.hosts import open_host
 from minidocker.lab import layers as language
 from minidocker.lab import recordings
 from minidocker.lab.after import Later
+from minidocker.lab.display import running_cell
 from minidocker.lab.image import layer_archive
 from minidocker.lab.levels import Level
 from minidocker.lab.own import Own, perform
@@ -177,11 +178,16 @@ class Lab:
 
         return decorate
 
+    @property
+    def waits(self) -> bool:
+        """Whether a question above must be answered before anything runs on this lab."""
+        return self._queue.blocked
+
     def _later(self, thing: _T, label: str, gate: Prediction | None, do: Callable[[], None]) -> _T:
         """Do it now if nothing is to be answered first; else show that it waits."""
         if self._queue.blocked or (gate is not None and not gate.committed):
             thing.wait()
-        self._queue.add(label, gate, do)
+        self._queue.add(label, gate, do, running_cell())
         return thing
 
     # the end

@@ -170,3 +170,39 @@ def test_facts_are_read_in_the_trace(lab):
 def test_what_a_removed_container_left_is_still_known(lab):
     ran = lab.docker("run --rm lab sh -c 'echo x > /new'")
     assert facts.upper_names(ran).value == ["/new"]
+
+
+def test_the_same_command_told_in_two_places_runs_twice(lab):
+    one, two = code("one"), code("two")
+    first = lab.docker("run --rm lab true", after=one)
+    between = lab.docker("run --rm lab true")
+    second = lab.docker("run --rm lab true", after=two)
+    one.commit("0")
+    two.commit("0")
+    assert [run.done for run in (first, between, second)] == [True, True, True]
+
+
+def test_commands_inside_of_what_waits_run_before_what_waits_behind_it(lab):
+    one, two = code("one"), code("two")
+    made = []
+
+    @lab.after(one)
+    def _():
+        made.append(lab.docker("run --name c1 lab true", show=False))
+        return made[-1]
+
+    last = lab.docker("rm c1", after=two)
+    one.commit("0")
+    assert made[0].done
+    assert not last.done
+    two.commit("0")
+    assert last.exit_code == 0
+
+
+def test_a_level_that_needs_the_lab_waits_for_the_questions_above(lab):
+    asked = code("above")
+    lab.docker("run --rm lab true", after=asked)
+    level = lab.level("08-which-file")
+    assert level.check("pids.max").ok is None
+    asked.commit("0")
+    assert level.check("pids.max").ok is True
