@@ -5,8 +5,6 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
-#       format_version: '1.3'
-#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -31,7 +29,7 @@
 # %%
 from minidocker.lab import Lab, Quiz, facts, predict
 
-lab = Lab()
+lab = Lab(view="namespaces")
 lab
 
 # %% [markdown]
@@ -143,6 +141,7 @@ def _():
 # kernel. A container that "is Debian 12" on a host with kernel 6.18 has files of Debian 12, and that is all.
 #
 # </details>
+#
 # ## Whose mounts?
 #
 # Container two mounts an empty file system. (Mounting needs a right that containers don't have; `exec --privileged` gives it to this one program.)
@@ -157,7 +156,7 @@ mounted = predict(
 
 # %%
 lab.docker("run -d --name three lab sleep 1000", show=False)
-lab.docker("exec --privileged two mount -t tmpfs scratch /mnt", after=mounted)
+lab.docker("exec --privileged two mount -t tmpfs scratch /mnt", after=mounted, view="mounts")
 
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>
@@ -216,7 +215,7 @@ links = predict(
 )
 
 # %%
-lab.docker("run --rm --network container:two lab ip addr", after=links)
+lab.docker("run --rm --network container:two lab ip addr", after=links, view="network")
 
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>

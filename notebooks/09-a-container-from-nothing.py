@@ -25,7 +25,7 @@
 # %%
 from minidocker.lab import Lab, Quiz, facts, predict
 
-lab = Lab()
+lab = Lab(view="namespaces")
 lab
 
 # %% [markdown]
@@ -125,7 +125,7 @@ private = predict(
 )
 
 # %%
-mine.without("MS_PRIVATE").run(after=private)
+mine.without("MS_PRIVATE").run(after=private, view="mounts")
 
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>
@@ -144,7 +144,7 @@ root = predict(
 )
 
 # %%
-mine.without("umount2").run(after=root)
+mine.without("umount2").run(after=root, view="mounts")
 
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>

@@ -6,7 +6,7 @@ Nothing of Jupyter is imported before it is known to be there.
 import base64
 import html
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -35,7 +35,7 @@ def shell() -> Any:
 
 def running_cell() -> tuple[str, int]:
     """Return the id of the notebook's cell that is running, and the number of this run; no id where none is told."""
-    told = getattr(shell(), "get_parent", dict)() or {}
+    told: dict[str, Any] = getattr(shell(), "get_parent", dict)() or {}
     return told.get("metadata", {}).get("cellId") or "", getattr(shell(), "execution_count", 0)
 
 
@@ -85,6 +85,19 @@ class Rich:
         return self.text
 
 
+def numbered(lines: Iterable[tuple[str, int, str]]) -> Rich:
+    """Return lines of code with their numbers, below the names of their functions: (function, number, line)."""
+    rows, texts, function = [], [], ""
+    for name, number, text in lines:
+        if name != function:
+            function = name
+            rows.append(f'<div class="md-function">{escape(name)}</div>')
+            texts.append(f"{name}:")
+        rows.append(f'<div class="md-code"><span>{number}</span><code>{escape(text)}</code></div>')
+        texts.append(f"{number:4}  {text}")
+    return Rich(f'<div class="md-lines">{"".join(rows)}</div>', "\n".join(texts))
+
+
 class Slot:
     """A place in a notebook's output that can be filled later: words, and below them a stepper.
 
@@ -108,9 +121,14 @@ class Slot:
             publish(self._stepper)
 
     def fill(
-        self, words: Rich, trace: Trace | None = None, verdict: Verdict | None = None, index: int | None = None
+        self,
+        words: Rich,
+        trace: Trace | None = None,
+        verdict: Verdict | None = None,
+        index: int | None = None,
+        view: str = "",
     ) -> None:
-        """Show the words, and a stepper over the trace, if there is one, at a step of it."""
+        """Show the words, and a stepper over the trace, if there is one, at a step of it, in a view of it."""
         if not self._open:
             return
         steps = trace if trace is not None and trace.steps else None
@@ -121,19 +139,20 @@ class Slot:
         else:
             self._words.update(words)
         if has_widgets():
-            self._fill_stepper(steps, verdict, index)
+            self._fill_stepper(steps, verdict, index, view)
 
-    def _fill_stepper(self, trace: Trace | None, verdict: Verdict | None, index: int | None) -> None:
+    def _fill_stepper(self, trace: Trace | None, verdict: Verdict | None, index: int | None, view: str) -> None:
         """Open the locked stepper over a trace, or show a new one; away with it if there is nothing to step."""
         if trace is None:
             if self._stepper is not None:
                 self._stepper.close()
             return
-        at = first_step(trace) if index is None else index
+        at = _begin(trace, view) if index is None else index
         if self._stepper is None:
-            publish(stepper(trace, verdict, at))
+            publish(stepper(trace, verdict, at, view))
             return
         self._stepper.layout.display = None
+        self._stepper.view = view
         self._stepper.unlock(trace, comparison_of(verdict))
         self._stepper.index = at
 
@@ -146,11 +165,11 @@ def _locked_stepper() -> Any:
     return Stepper(Trace(command="", steps=(), kernel={}, initial=empty_state()), locked=True)
 
 
-def stepper(trace: Trace, verdict: Verdict | None, index: int) -> Any:
-    """Return the stepper over a trace, at a step."""
+def stepper(trace: Trace, verdict: Verdict | None, index: int, view: str = "") -> Any:
+    """Return the stepper over a trace, at a step, in a view (empty: the first that the trace has)."""
     from minidocker.lab.stepper import Stepper  # noqa: PLC0415  widgets are there
 
-    return Stepper(trace, index=index, comparison=comparison_of(verdict))
+    return Stepper(trace, index=index, view=view, comparison=comparison_of(verdict))
 
 
 def picture(trace: Trace) -> str:
@@ -171,6 +190,14 @@ def first_step(trace: Trace, since: int = 0) -> int:
     changing = (step.index for step in steps if any(c.path[0] == "uppers" and len(c.path) > 2 for c in step.changes))
     programs = [step.index for step in steps if step.actor not in ("client", "daemon", "init", "kernel")]
     return max(0, next(changing, (programs or [len(trace) - 1])[-1] + 1) - 1)
+
+
+def _begin(trace: Trace, view: str) -> int:
+    """Return the first step as above, but where a drawing shows most if all would be over by then."""
+    from minidocker.lab.stepper.views import TABLES, telling  # noqa: PLC0415  only what is asked for is loaded
+
+    at = first_step(trace)
+    return telling(trace, view) if at == len(trace) - 1 and view in TABLES else at
 
 
 def comparison_of(verdict: Verdict | None) -> dict[str, Any] | None:

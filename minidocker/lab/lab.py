@@ -49,16 +49,18 @@ _open: "weakref.WeakSet[Lab]" = weakref.WeakSet()
 class Lab:
     """One docker host a kernel, told the same commands. ``note`` says what was asked for and cannot be had here."""
 
-    def __init__(self, kernel: str | None = None, *, seed: int = 0, userns_remap: bool = False) -> None:
+    def __init__(self, kernel: str | None = None, *, seed: int = 0, userns_remap: bool = False, view: str = "") -> None:
         """Open the lab on ``"sim"``, ``"real"`` or ``"both"``.
 
         Without a word on what $MINIDOCKER_KERNEL says, or else the best that there is. The same seed gives the same
-        names and ids. With ``userns_remap`` each container has a user namespace of its own.
+        names and ids. With ``userns_remap`` each container has a user namespace of its own. ``view`` is the one that
+        steppers open with, such as ``namespaces``; without it, the first that a trace has.
         """
         wanted = kernel or os.environ.get(KERNEL) or ("both" if missing_kernel() is None else "sim")
         if wanted not in KERNELS:
             raise ValueError(f"no kernel {wanted!r}: there is {', '.join(KERNELS)}")
         self.note = ""
+        self.view = view
         self.kernel = self._possible(wanted)
         self.world = World()
         self._closed = False
@@ -100,9 +102,12 @@ class Lab:
 
     # docker
 
-    def docker(self, line: str, *, after: Prediction | None = None, show: bool = True) -> Run:
-        """Run a docker command on each kernel, show it, and return it; it waits for the prediction ``after``."""
-        run = Run(line.removeprefix("docker "), after, show=show)
+    def docker(self, line: str, *, after: Prediction | None = None, show: bool = True, view: str = "") -> Run:
+        """Run a docker command on each kernel, show it, and return it; it waits for the prediction ``after``.
+
+        ``view`` is the one that its stepper opens with, such as ``network``, instead of the lab's.
+        """
+        run = Run(line.removeprefix("docker "), after, show=show, view=view or self.view)
         return self._later(run, f"docker {line}", after, lambda: self._docker(run))
 
     def _docker(self, run: Run) -> None:
@@ -157,9 +162,9 @@ class Lab:
         """
         return Own(self, OwnText.of(main, *others))
 
-    def run_own(self, text: OwnText, after: Prediction | None, *, show: bool) -> Run:
+    def run_own(self, text: OwnText, after: Prediction | None, *, show: bool, view: str = "") -> Run:
         """Run the text of functions on each kernel; it waits for the prediction ``after``."""
-        run = Run(text.main, after, show=show, prompt="")
+        run = Run(f"{text.main}()", after, show=show, prompt="", view=view or self.view)
         return self._later(run, f"calls {text.source}", after, lambda: self._run_own(run, text))
 
     def _run_own(self, run: Run, text: OwnText) -> None:

@@ -19,7 +19,8 @@ def limits(flags: str) -> Rich:
     old, new = limits_of(wanted, 1), limits_of(wanted, 2)
     for flag in dict.fromkeys(limit.flag for limit in (*old, *new)):
         pairs = zip_longest((one for one in old if one.flag == flag), (one for one in new if one.flag == flag))
-        rows += [(flag, *_cells(one, v1=True), *_cells(other, v1=False)) for one, other in pairs]
+        found = [(*_cells(one, v1=True), *_cells(other, v1=False)) for one, other in pairs]
+        rows += [(flag if place == 0 else "", *cells) for place, cells in enumerate(found)]
     return Rich(_html(rows), "\n".join("  ".join(cell for cell in row if cell) for row in rows))
 
 
@@ -31,5 +32,10 @@ def _cells(limit: Limit | None, *, v1: bool) -> tuple[str, str]:
 
 def _html(rows: list[tuple[str, ...]]) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in _HEADS)
-    body = "".join(f"<tr>{''.join(f'<td><code>{escape(cell)}</code></td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="md-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    table = f'<table class="md-limits"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="md-scroll">{table}</div>'
+
+
+def _cell(text: str) -> str:
+    return f"<td><code>{escape(text)}</code></td>" if text else "<td></td>"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from minidocker import linux
 from minidocker.base_image import NAME
 from minidocker.client.docker import Result
+from minidocker.lab.display import Rich, numbered
 from minidocker.lab.own_text import OwnText, run_text
 from minidocker.linux import CLONE_NEWNS, O_CLOEXEC, O_RDONLY, SIGKILL
 from minidocker.process import Process
@@ -65,9 +66,12 @@ class Own:
         self._lab = lab
         self.text = text
 
-    def run(self, *, after: "Prediction | None" = None, show: bool = True) -> "Run":
-        """Run them on each kernel, show it, and return it; it waits for the prediction ``after``."""
-        return self._lab.run_own(self.text, after, show=show)
+    def run(self, *, after: "Prediction | None" = None, show: bool = True, view: str = "") -> "Run":
+        """Run them on each kernel, show it, and return it; it waits for the prediction ``after``.
+
+        ``view`` is the one that its stepper opens with, such as ``network``, instead of the lab's.
+        """
+        return self._lab.run_own(self.text, after, show=show, view=view)
 
     def without(self, what: int | str) -> "Own":
         """Return the same with one line left out: its number, or some words of it."""
@@ -77,15 +81,16 @@ class Own:
         """Return the same with some words in the place of others."""
         return Own(self._lab, OwnText(self.text.source.replace(old, new)))
 
+    def _repr_html_(self) -> str:
+        """Return the same as HTML: a list for each function, whose numbers go on."""
+        return self._lines()._repr_html_()
+
+    def _lines(self) -> Rich:
+        return numbered((line.function, line.number, line.text) for line in self.text.lines)
+
     def __repr__(self) -> str:
         """Return the lines with their numbers."""
-        rows, function = [], ""
-        for line in self.text.lines:
-            if line.function != function:
-                function = line.function
-                rows.append(f"{function}:")
-            rows.append(f"{line.number:4}  {line.text}")
-        return "\n".join(rows)
+        return self._lines().text
 
 
 def perform(host: Host, text: OwnText) -> Outcome:

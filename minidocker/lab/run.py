@@ -16,12 +16,15 @@ class Unanswered(Exception):
 class Run:
     """A docker command, from when it was told. Until its question is answered it has not run, and has no results."""
 
-    def __init__(self, line: str, gate: Prediction | None, *, show: bool, prompt: str = "$ docker ") -> None:
-        """Take the command, and what stands before it when it is shown."""
+    def __init__(
+        self, line: str, gate: Prediction | None, *, show: bool, prompt: str = "$ docker ", view: str = ""
+    ) -> None:
+        """Take the command, what stands before it when it is shown, and the view that its stepper opens with."""
         self.line = line
         self.said = prompt + line
         self._gate = gate
         self._show = show
+        self._view = view
         self._outcome: Outcome | None = None
         self.verdict = Verdict(ran="")
         self.traces: dict[str, Trace] = {}
@@ -41,7 +44,7 @@ class Run:
         self.verdict = verdict
         if self._show:
             self._slot = self._slot or Slot()
-            self._slot.fill(self.words, self.trace, verdict)
+            self._slot.fill(self.words, self.trace, verdict, view=self._view)
             self._shown_by = self._shown_by or _cell()
 
     @property
@@ -113,7 +116,7 @@ class Run:
         if not self.done:
             print(repr(self))
         else:
-            Slot().fill(self.words, self.trace, self.verdict)
+            Slot().fill(self.words, self.trace, self.verdict, view=self._view)
 
 
 def _waiting(said: str, gate: Prediction | None) -> Rich:

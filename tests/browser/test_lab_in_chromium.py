@@ -18,8 +18,19 @@ GATES = {
     "00-start": (["/shelf/a", "/shelf/c"], "As you predicted"),
     "04-union-file-system": (["x", "z"], "Not as you predicted"),
     "05-copy-on-write": ("1", "Not as you predicted"),
+    "07-namespaces": ("2", "Not as you predicted"),
+    "08-control-groups": ("25", "As you predicted"),
+    "09-a-container-from-nothing": ("none", "As you predicted"),
 }
 """What is answered to the first question of each lesson, and the grade."""
+
+
+VIEWS = {
+    "07-namespaces": ("Namespaces", "Mounts"),
+    "08-control-groups": ("Control groups", "States"),
+    "09-a-container-from-nothing": ("Namespaces", "Network"),
+}
+"""The view that the first stepper of a lesson opens with, and another one to turn to."""
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +47,20 @@ def page(request, address):
         complaints = []
         found.on("pageerror", lambda error: complaints.append(str(error)))
         jupyter_lab.run_all(found)
+        assert failed_cells(found) == []
         yield found
         shoot(found, "end")
         assert complaints == []
+
+
+def failed_cells(page):
+    """The errors of a notebook's cells, wherever the reader has scrolled to; a cell that has not run is one too."""
+    return page.evaluate("""() => {
+      const cells = [...jupyterapp.shell.currentWidget.content.model.cells].filter((cell) => cell.type === 'code');
+      const outputs = (cell) => Array.from({length: cell.outputs.length}, (_, n) => cell.outputs.get(n));
+      const errors = cells.flatMap(outputs).filter((out) => out.type === 'error').map((out) => out.toJSON().evalue);
+      return [...errors, ...cells.filter((cell) => !cell.executionCount).map((cell) => cell.sharedModel.getSource())];
+    }""")
 
 
 def shoot(page, name):
@@ -50,8 +72,10 @@ def answer(page, given):
     """Commit an answer to the first question."""
     form = page.locator(".md-predict").first
     form.scroll_into_view_if_needed()
-    if isinstance(given, str):
+    if isinstance(given, str) and form.locator("input[type=text]").count():
         form.locator("input[type=text]").fill(given)
+    elif isinstance(given, str):
+        form.get_by_label(given, exact=True).check()
     else:
         for name in given:
             form.get_by_label(name, exact=True).check()
@@ -81,7 +105,18 @@ def test_a_gate_is_answered_and_the_stepper_opens_and_steps(page):
     shoot(page, "open")
 
     stepper.scroll_into_view_if_needed()
+    turns_to_views(stepper, *VIEWS.get(page.lesson, ("Layers", "Tasks")))
     steps_through(stepper)
+
+
+def turns_to_views(stepper, first, other):
+    """It opens with the view that the lesson is about; turn to another one, and back."""
+    tabs = stepper.get_by_role("navigation", name="Views")
+    current = tabs.locator("[aria-current]")
+    assert current.inner_text() == first
+    for name in (other, first):
+        tabs.get_by_role("button", name=name, exact=True).click()
+        assert current.inner_text() == name
 
 
 def steps_through(stepper):

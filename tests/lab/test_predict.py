@@ -7,6 +7,7 @@ from lab.labs import opened
 
 from minidocker.lab import facts, predict
 from minidocker.lab.prediction import ANSWERS, number_of
+from minidocker.lab.questions import Quiz
 from minidocker.lab.run import Unanswered
 
 TRUE, FALSE = "run --rm lab true", "run --rm lab false"
@@ -204,5 +205,6 @@ def test_a_level_that_needs_the_lab_waits_for_the_questions_above(lab):
     lab.docker("run --rm lab true", after=asked)
     level = lab.level("08-which-file")
     assert level.check("pids.max").ok is None
+    assert Quiz(lab, seed=8, about="limits").waits
     asked.commit("0")
     assert level.check("pids.max").ok is True

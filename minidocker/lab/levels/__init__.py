@@ -107,7 +107,7 @@ class Level:
         if answer is None:
             return Checked(self.data["title"], ok=False, look="Give your answer to level.check(…).")
         if self.lab.waits:
-            look = "It runs on the same machine as the questions above: answer them first, and then run this cell again."
+            look = "It runs on the same machine as the questions above: answer them, and then run this cell again."
             return Checked(self.data["title"], ok=None, look=look)
         wrong = PLAYED[self.kind](self.lab, self.data, answer)
         if wrong:

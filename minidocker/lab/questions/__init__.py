@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from minidocker.lab import facts
-from minidocker.lab.display import Rich, Slot
+from minidocker.lab.checked import Checked
+from minidocker.lab.display import Rich, Slot, publish
 from minidocker.lab.own import Own
 from minidocker.lab.prediction import Prediction, card, predict
 from minidocker.lab.questions import layers, limits, namespaces, own
@@ -36,7 +37,8 @@ class Quiz:
         ``about`` is ``"layers"``, ``"namespaces"``, ``"limits"``, or calls of one's own (``lab.calls(…)``).
         """
         self.seed = seed
-        self.questions = questions(lab, seed, count, about)
+        self.waits = about != "layers" and lab.waits
+        self.questions = [] if self.waits else questions(lab, seed, count, about)
         self.predictions: list[Prediction] = []
 
     def ask(self) -> list[Prediction]:
@@ -64,9 +66,17 @@ class Quiz:
         return f"{sum(graded)} of {len(graded)} right, {len(self.questions) - len(graded)} to go"
 
     def _ipython_display_(self) -> None:
+        if self.waits:
+            publish(self._waiting())
         self.ask()
 
+    def _waiting(self) -> Checked:
+        look = "They are about the same machine as the questions above: answer those, and then run this cell again."
+        return Checked("More questions", ok=None, look=look)
+
     def __repr__(self) -> str:
+        if self.waits:
+            return repr(self._waiting())
         told = (f"{q.given}\n{n}. {q.text}\n   {' / '.join(q.choices)}" for n, q in enumerate(self.questions, 1))
         return "\n\n".join(told)
 
