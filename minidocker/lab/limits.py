@@ -19,8 +19,7 @@ def limits(flags: str) -> Rich:
     old, new = limits_of(wanted, 1), limits_of(wanted, 2)
     for flag in dict.fromkeys(limit.flag for limit in (*old, *new)):
         pairs = zip_longest((one for one in old if one.flag == flag), (one for one in new if one.flag == flag))
-        found = [(*_cells(one, v1=True), *_cells(other, v1=False)) for one, other in pairs]
-        rows += [(flag if place == 0 else "", *cells) for place, cells in enumerate(found)]
+        rows += [(flag, *_cells(one, v1=True), *_cells(other, v1=False)) for one, other in pairs]
     return Rich(_html(rows), "\n".join("  ".join(cell for cell in row if cell) for row in rows))
 
 
@@ -32,7 +31,9 @@ def _cells(limit: Limit | None, *, v1: bool) -> tuple[str, str]:
 
 def _html(rows: list[tuple[str, ...]]) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in _HEADS)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    flags = ["", *(row[0] for row in rows)]
+    shown = [("" if row[0] == before else row[0], *row[1:]) for before, row in zip(flags, rows, strict=False)]
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in shown)
     table = f'<table class="md-limits"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="md-scroll">{table}</div>'
 
