@@ -321,7 +321,7 @@ join.check("--network none")  # your flags
 # | which ones a process is in | `/proc/PID/ns/` |
 # | who is root where | `capabilities(7)`, `user_namespaces(7)` |
 # | which flags a container gets | `minidocker/runtime.py` |
-# | the tables themselves | `minidocker/sim/namespaces.py`, about three hundred lines |
+# | the tables themselves | `minidocker/sim/namespaces.py`, about two hundred lines |
 #
 # ## Five questions
 

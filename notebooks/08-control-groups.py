@@ -101,7 +101,7 @@ lab.docker("stats --no-stream small", after=quota)
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>
 #
-# Half, to the per cent, on a machine on which nobody else wants the processor. The file is one line, and `update` has written it while the container ran: look at its steps. What it could have had is lost.
+# Half, to the per cent, on a machine on which nobody else wants the processor. The limit is a number in a file, and `update` wrote it while the container ran: look for it in the view *Control groups*. What the container could have had is lost.
 #
 # </details>
 
@@ -226,7 +226,7 @@ which.check("memory.max")  # the file's name
 # | weights, quotas | `Documentation/scheduler/sched-design-CFS.rst`, `sched-bwc.rst` |
 # | who is killed | `Documentation/admin-guide/cgroup-v2.rst`, *memory.oom.group*; `proc(5)`, *oom_score_adj* |
 # | the freezer | `Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst` |
-# | which flag writes which file | `minidocker/cgroups.py` |
+# | which flag writes which file | `minidocker/cgroup_files.py` |
 # | the same in the simulated kernel | `minidocker/sim/cgroup/` |
 #
 # ## Five questions
