@@ -10,7 +10,9 @@ from minidocker.programs.ip_words import Bad, Words
 from minidocker.system import System
 
 #: The flags that busybox has a word for.
-_FLAGS: Final[Sequence[str]] = ("LOOPBACK", "BROADCAST", "POINTOPOINT", "MULTICAST", "NOARP", "UP", "LOWER_UP")
+_FLAGS: Final[Sequence[str]] = (
+    "NO-CARRIER", "LOOPBACK", "BROADCAST", "POINTOPOINT", "MULTICAST", "NOARP", "UP", "LOWER_UP",
+)  # fmt: skip
 _FOREVER: Final = "       valid_lft forever preferred_lft forever"
 
 

@@ -35,7 +35,7 @@ NOT = "tests/conformance/test_limits.py::test_the_traces_agree"
 MAY_LACK = {"v1", "hybrid"}
 
 #: Below pyproject.toml's faulthandler_timeout, which would take the other tests' worker along.
-TIME_LIMIT_S = 285
+TIME_LIMIT_S = 570
 
 
 @pytest.mark.slow

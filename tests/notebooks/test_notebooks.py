@@ -76,7 +76,8 @@ def test_a_notebook_is_kept_without_outputs(path):
 @each
 def test_a_cell_has_at_most_ten_lines_of_logic(path):
     for text in lessons.code(path):
-        lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        own = re.sub(r"^async def .*\n(?:(?: .*)?\n)*", "", text + "\n", flags=re.MULTILINE)  # what lab.calls is about
+        lines = [line for line in own.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         if not text.startswith("%%"):
             assert len(lines) <= 10, text
 
