@@ -56,7 +56,9 @@ inside = predict(
 lab.docker("exec one ps -o pid,comm", after=inside)
 
 # %% [markdown]
-# The same question from outside. `--pid host` gives a container no PID namespace of its own, but the daemon's.
+# ## The same question from outside
+#
+# `--pid host` gives a container no PID namespace of its own, but the daemon's.
 
 # %%
 outside = predict(
@@ -67,7 +69,7 @@ outside = predict(
 )
 
 # %%
-lab.docker("run --rm --pid host lab sh -c 'ps -o comm | grep -c sleep'", after=outside)
+lab.docker("run --rm --pid host lab sh -c 'ps -o comm > /tmp/list; grep -c sleep /tmp/list'", after=outside)
 
 # %% [markdown]
 # <details><summary>When you have stepped through it</summary>
@@ -295,6 +297,14 @@ own.run(after=owner)
 #
 # </details>
 #
+# ## Vary one thing
+#
+# `unshare` makes namespaces on the command line; `--fork --pid --mount-proc` is a PID namespace inside of the container's. Leave out `--mount-proc`: whose processes does ps list then, and why?
+
+# %%
+lab.docker("run --rm --privileged lab unshare --fork --pid --mount-proc ps -o pid,comm")
+
+# %% [markdown]
 # ## Levels
 
 # %%

@@ -185,6 +185,14 @@ forks = predict(
 lab.docker("run --rm --pids-limit 5 lab sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 9 & done'", after=forks)
 
 # %% [markdown]
+# ## Vary one thing
+#
+# A limit in figures is one line of a file, and can be changed while the container runs. Change the two numbers: at which limit does the program get through? What does it need *besides* the memory that it asks for?
+
+# %%
+lab.docker("run --rm -m 40m lab stress --vm 1 --vm-bytes 24M --vm-hang 0 --timeout 1")
+
+# %% [markdown]
 # ## Which file is it?
 #
 # All of this is files. There are two generations of them: v1, with a tree for each *controller*, and v2, with one tree for all. Most hosts of today have v2; this is what each flag
