@@ -33,6 +33,8 @@ MOST_VALUES: Final = 1 << 17
 HEAD: Final = 8
 KINDS: Final = frozenset({"step", "stream", "exec", "clone"})
 _EACH: Final = 16
+#: strace(1) shows 32 bytes of data.
+_EACH_HEAD: Final = 64
 _SHORT: Final = 1024
 _BIG: Final = 1 << 128
 _LONGEST_NAME: Final = 64
@@ -85,7 +87,7 @@ class Writer:
         if kind is str:
             return self._text(value)
         if kind is bytes:
-            return self._blob("b", value) if len(value) <= self._left else self._briefly(f"{len(value)} bytes")
+            return self._blob("b", value) if len(value) <= self._left else self._head(value)
         if isinstance(value, int):
             return int(value) if -_BIG < value < _BIG else self._briefly(f"a number of {int(value).bit_length()} bits")
         if isinstance(value, dict):
@@ -119,6 +121,10 @@ class Writer:
         self._left -= len(data)
         self._blobs.append(data)
         return {key: len(data)}
+
+    def _head(self, data: bytes) -> dict[str, list[Any]]:
+        """Tell the first of many bytes, and how many there are: that is what a trace shows of them."""
+        return {"t": [wire.HEAD_OF, len(data), self._blob("b", data[:_EACH_HEAD])]}
 
     @staticmethod
     def _briefly(text: str) -> dict[str, list[str]]:
@@ -217,6 +223,8 @@ def _check_tag(value: tuple[Any, ...]) -> None:
         _must(len(value) == wire.TAGGED[value[0]])
         if value[0] in (wire.CALLABLE, wire.REPR):
             _must(all(type(item) is str for item in value))
+        if value[0] == wire.HEAD_OF:
+            _must(type(value[1]) is int and value[1] >= 0 and type(value[2]) is bytes)
 
 
 def _check_error(value: Any) -> None:

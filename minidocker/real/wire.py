@@ -18,6 +18,7 @@ from minidocker.netlink import Address, Link, Neighbour, Route
 #: The tags of what marshal does not take by itself.
 CALLABLE: Final = "\0callable"
 REPR: Final = "\0repr"
+HEAD_OF: Final = "\0head"
 
 _PLAIN: Final = frozenset({bool, int, float, str, bytes})
 #: The values that calls return, by their tags: the class and its fields.
@@ -26,7 +27,7 @@ _VALUES: Final = {
     for kind in (Stat, Capabilities, Link, Address, Route, Neighbour)
 }
 #: How many items a tuple has that begins with a tag.
-TAGGED: Final = {CALLABLE: 3, REPR: 2} | {tag: 1 + len(names) for tag, (_, names) in _VALUES.items()}
+TAGGED: Final = {CALLABLE: 3, REPR: 2, HEAD_OF: 3} | {tag: 1 + len(names) for tag, (_, names) in _VALUES.items()}
 _TAGS: Final = {kind: tag for tag, (kind, _) in _VALUES.items()}
 
 #: In a step's first place: looking at an upper directory failed, and the second place has the error.
@@ -94,6 +95,22 @@ class Name:
         return f"{self.__module__}:{self.__qualname__}"
 
 
+class Head(bytes):
+    """The first bytes of many: whoever asks for their number is told that of all of them."""
+
+    _length: int
+
+    def __new__(cls, length: int, head: bytes) -> "Head":
+        """Take how many there were, and the first of them."""
+        made = super().__new__(cls, head)
+        made._length = length
+        return made
+
+    def __len__(self) -> int:
+        """Return how many there were."""
+        return self._length
+
+
 def pack(value: Any) -> Any:
     """Return a call's argument or result as marshal takes it."""
     if value is None or type(value) in _PLAIN:
@@ -117,6 +134,8 @@ def unpack(value: Any) -> Any:
         if value[0] in _VALUES:
             kind, names = _VALUES[value[0]]
             return kind(**dict(zip(names, value[1:], strict=True)))
+        if value[0] == HEAD_OF:
+            return Head(value[1], value[2])
         return Name(*value[1:]) if value[0] == CALLABLE else value[1]
     if isinstance(value, tuple | list):
         return type(value)(map(unpack, value))

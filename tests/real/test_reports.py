@@ -86,7 +86,10 @@ class TestGood:
         whole = frame("write", (1, value), value=3)
         assert len(whole) < reports.MOST_BYTES
         (_, shown) = wire.unpack(decode(whole).args)
-        assert shown.strip("<>") == told.strip("<>")
+        if isinstance(value, bytes):
+            assert (shown[:8], len(shown)) == (value[:8], len(value))
+        else:
+            assert shown.strip("<>") == told.strip("<>")
 
     def test_what_is_too_deep_too(self):
         value = []
