@@ -243,8 +243,14 @@ root = predict(
 lab.docker("run --rm lab cat /proc/self/uid_map", after=root)
 
 # %% [markdown]
+# <details><summary>When you have stepped through it</summary>
+#
 # So a file that a container's root writes into a directory of the host's belongs to the host's root. What keeps it from doing worse is something else: it has only some of root's
 # *capabilities*, and a filter on system calls. In lesson 09 you'll take them away yourself.
+#
+# </details>
+#
+# ## A root of one's own
 #
 # A user namespace is where root becomes relative. These lines are your own calls: `lab.calls` runs them as a task, on each kernel. User 1000, who may do
 # nothing, makes himself a user namespace, and is root in it.

@@ -12,8 +12,9 @@ from minidocker.lab.own_text import OwnText
 
 LESSON = ROOT / "notebooks" / "09-a-container-from-nothing.py"
 
-#: Whose turn it is, or what the host itself has in /bin, decides what happens without these.
-OPEN = ("await k.read(3, 1)", 'await k.pivot_root(".", ".")')
+#: Whose turn it is, what the host itself has in /bin, or how soon Linux notices that a cable is dead (up to a second),
+#: decides what happens without these.
+OPEN = ("await k.read(3, 1)", 'await k.pivot_root(".", ".")', 'await k.setlink("own0", up=True)')
 
 
 def lesson() -> OwnText:
