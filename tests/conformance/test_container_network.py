@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -307,12 +308,12 @@ LINES = [
     "run --rm lab ip route",
     "run --rm lab cat /etc/hosts",
     "run --rm --network none lab ip link",
-    "run --rm -h lab --network host lab ip -4 addr show docker0",
+    "run --rm -h lab --network host lab ip -o -4 addr show docker0",  # without flags: a signal's end is noticed late
     "run --rm lab ping -c 2 172.17.0.1",
     "run --rm lab ping -c 1 127.0.0.1",
     "run --rm lab nc 172.17.0.1 80",
     "run --rm lab ping -c 1 -W 1 172.17.0.99",
-    ["run", "--rm", "lab", "sh", "-c", "echo hello | nc -l -p 80 & sleep 0.1; nc 127.0.0.1 80 </dev/null"],
+    ["run", "--rm", "lab", "sh", "-c", "echo hello | nc -l -p 80 & sleep 0.5; nc 127.0.0.1 80 </dev/null"],
     "run --rm lab ifconfig lo",
 ]
 
@@ -325,15 +326,29 @@ def test_agree_call_by_call(labs_pair, line):
     assert difference is None, str(difference)
 
 
+def settle(host):
+    """Wait until Linux has taken down the networks of those who have ended: till then two may have one address."""
+    while any(link.kind == "veth" for link in host.kernel.getlink()):
+        host.advance(0.05)
+
+
+def own(trace):
+    """Of a command's trace what it has begun itself: into which command a server's calls fall is a matter of luck."""
+    older = tuple(f"{task}." for task in trace.initial["tasks"] if task != "0")
+    return replace(trace, steps=tuple(step for step in trace.steps if not f"{step.task}.".startswith(older)))
+
+
 @pytest.mark.real
 def test_two_containers_agree_call_by_call(labs_pair):
     for host in labs_pair:
+        settle(host)
         said(host, "run -d --name web lab nc -ll -p 80 -e echo served")
+        said(host, """exec web sh -c 'until grep -q ":0050 " /proc/net/tcp; do sleep 0.05; done'""")  # it listens
     try:
         for line in ("run --rm lab ping -c 1 172.17.0.2", "run --rm lab nc 172.17.0.2 80", "exec web ip addr"):
-            model, kernel = (host.docker(line).trace for host in labs_pair)
+            model, kernel = (own(host.docker(line).trace) for host in labs_pair)
             difference = compare(model, kernel)
-            assert difference is None, str(difference)
+            assert difference is None, f"{difference}\n{model.stderr}{kernel.stderr}"
     finally:
         for host in labs_pair:
             said(host, "rm -f web")
