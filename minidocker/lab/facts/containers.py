@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from minidocker.lab.facts.fact import Fact, FactOf
+from minidocker.trace import Trace
 
 
 def pid_in_ps(program: str) -> FactOf:
@@ -106,8 +107,8 @@ def cpu_percent(container: str) -> FactOf:
     """Return the fact of what ``docker stats`` says of a container's CPU, in per cent of one processor."""
 
     def fact(ran: Any) -> Fact:
-        row = next(line.split() for line in ran.stdout.splitlines()[1:] if line.split()[1] == container)
-        return Fact(value=float(row[2].rstrip("%")), why=f"docker stats says {row[2]}.")
+        percent = cpu_used(ran.stdout)[container]
+        return Fact(value=percent, why=f"docker stats says {percent:.2f}%.")
 
     return fact
 
@@ -135,3 +136,19 @@ def ended_soon(container: str, yes: str, no: str) -> FactOf:
         return Fact(value=yes if "Exited" in line else no, why=re.sub(r" {2,}", "  ", line))
 
     return fact
+
+
+# reading what ran
+
+
+def cpu_used(stats: str) -> dict[str, float]:
+    """Return what ``docker stats`` has printed of the CPU, by container, in per cent of one processor."""
+    rows = [line.split() for line in stats.splitlines()[1:]]
+    return {row[1]: float(row[2].rstrip("%")) for row in rows}
+
+
+def limits_written(*traces: Trace) -> dict[str, str]:
+    """Return what was last written into files of control groups, by the files' names."""
+    changes = (change for trace in traces for step in trace.steps for change in step.changes if change.new)
+    found = (c for c in changes if c.path[0] == "cgroups" and c.path[2:3] == ("files",) and len(c.path) > 3)
+    return {change.path[3]: str(change.new) for change in found}

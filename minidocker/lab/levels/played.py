@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from minidocker.lab.facts.containers import cpu_used, limits_written
 from minidocker.lab.own_text import OwnText
 from minidocker.trace import Trace
 
@@ -115,8 +116,7 @@ def _born(trace: Trace) -> Mapping[str, str]:
 
 
 def _percent(wanted: Mapping[str, Sequence[float]], played: Played) -> str:
-    rows = [line.split() for line in played.ran.stdout.splitlines()[1:]]
-    used = {row[1]: float(row[2].rstrip("%")) for row in rows}
+    used = cpu_used(played.ran.stdout)
     for name, (least, most) in wanted.items():
         if not least <= (part := 100 * used[name] / (sum(used.values()) or 1)) <= most:
             return f"docker stats says {used[name]} % of {name}: {part:.0f} % of what they all have."
@@ -124,21 +124,15 @@ def _percent(wanted: Mapping[str, Sequence[float]], played: Played) -> str:
 
 
 def _wrote(wanted: str, played: "Played") -> str:
-    found = any(wanted in name for name, _ in _written(played.traces))
+    found = any(wanted in name for name in limits_written(*played.traces))
     return "" if found else f"Nothing was written into a file of {wanted}."
 
 
 def _file(wanted: str, played: "Played") -> str:
-    values = dict(_written(played.traces))
+    values = limits_written(*played.traces)
     if played.answer not in values:
         return f"Nothing was written into {played.answer}."
     return "" if values[played.answer] == wanted else f"{played.answer} got {values[played.answer]}."
-
-
-def _written(traces: Sequence[Trace]) -> list[tuple[str, str]]:
-    """Return what was written into files of control groups: (name, value)."""
-    changes = (change for trace in traces for step in trace.steps for change in step.changes)
-    return [(c.path[3], str(c.new)) for c in changes if c.path[0] == "cgroups" and c.path[2:3] == ("files",) and c.new]
 
 
 _CONDITIONS: Final[Mapping[str, Callable[[Any, Played], str]]] = {

@@ -8,6 +8,7 @@ from minidocker.cgroup_files import files
 from minidocker.client import resources
 from minidocker.client.flags import parse
 from minidocker.lab.display import Shown
+from minidocker.lab.facts.containers import cpu_used, limits_written
 from minidocker.lab.questions.question import Question, mixed
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _about_file(lab: "Lab", draw: random.Random, flag: str, value: str, *, backw
     ran = lab.docker(f"run --rm {flag} {value} lab true", show=False)
     layout = next(iter(lab.hosts.values())).engine.cgroups.layout
     asked = {limit.flag: limit for limit in files(_EVERY, layout)}
-    file = next(name for name, text in _written(ran).items() if text == asked[flag].value)
+    file = next(name for name, text in limits_written(ran.trace).items() if text == asked[flag].value)
     if backwards:
         rest = [name for name, _ in _FLAGS if name != flag]
         text = f"Something was written into {file}. By which flag?"
@@ -53,12 +54,6 @@ def _about_file(lab: "Lab", draw: random.Random, flag: str, value: str, *, backw
     others = sorted({limit.file for limit in asked.values()} - {file})
     text = f"docker run {flag} {value}: into which file is it written?"
     return _question("file", ran, text, file, draw.sample(others, 3), draw)
-
-
-def _written(ran: "Run") -> dict[str, str]:
-    """Return what was written into files of control groups: name → value."""
-    changes = (change for step in ran.trace.steps for change in step.changes if change.path[0] == "cgroups")
-    return {c.path[3]: str(c.new) for c in changes if c.path[2:3] == ("files",) and len(c.path) > 3 and c.new}
 
 
 def _memory(lab: "Lab", draw: random.Random) -> Question:
@@ -97,7 +92,7 @@ def _share(lab: "Lab", draw: random.Random) -> Question:
         ran = lab.docker("stats --no-stream q1 q2", show=False)
     finally:
         lab.docker("rm -f q1 q2", show=False)
-    percent = float(ran.stdout.splitlines()[1].split()[2].rstrip("%"))
+    percent = cpu_used(ran.stdout)["q1"]
     choices = sorted({20, 25, 50, 75, 80}, key=lambda value: abs(value - percent))
     answer = f"about {choices[0]} %"
     text = f"Two containers spin on one processor, with {one} and {other} shares. What does the first get?"
