@@ -20,6 +20,10 @@ KEYFRAME_EVERY: Final = 32
 
 DOCKER, ENGINE, SYSCALL, INSIDE = range(4)
 
+#: What a task's end takes away with it, if it is the last to go: which of two that end together is the last, is chance.
+_ENDS: Final = frozenset({"exit", "wait4"})
+_LET_GO: Final = frozenset({"namespaces", "mounts", "links", "routes"})
+
 #: What happens inside the kernel to a control group: the real one tells nobody, or tells it later when it is asked.
 ASIDE: Final = frozenset({"oom_kill", "throttle", "freeze", "thaw"})
 
@@ -60,13 +64,19 @@ class Step:
     def same_as(self) -> tuple[Any, ...]:
         """Return what must be equal on both kernels: all but what is local, observed, or words of explanation.
 
-        Of a task's end it is the call: what becomes of its row, and of its orphans', depends on whose turn it was.
+        Of a task's end it is the call: what becomes of its row, of its orphans', and of the namespaces that it was in,
+        depends on whose turn it was.
         """
         result = "" if self.local and self.errno is None else self.result
-        own = [change for change in self.changes if self.call != "exit" or change.path[0] != "tasks"]
-        both = [change for change in map(shared, own) if change is not None]
+        both = [change for change in map(shared, self.changes) if change is not None and not self._by_chance(change)]
         changes = tuple(sorted(json.dumps(change.to_json(), sort_keys=True) for change in both))
         return (self.depth, self.actor, self.task, self.like or self.text, result, self.errno, changes)
+
+    def _by_chance(self, change: Change) -> bool:
+        """Does a change belong to this task's end, rather than to another's, only since that came later?"""
+        if self.call == "exit" and change.path[0] == "tasks":
+            return True
+        return self.call in _ENDS and change.new is None and change.path[0] in _LET_GO
 
     def to_json(self) -> dict[str, Any]:
         """Return the step as the schema has it."""

@@ -165,6 +165,8 @@ class Helper:
             lab_pidfd: self.end,
             self.host.news.fileno(): lambda: None,
         }
+        self.channels: set[int] = set()
+        """Of those descriptors the ones on which tasks report."""
         self.families: Counter[str] = Counter()
         """How many channels the descendants of each child of the lab have."""
         self.most_channels = max(MOST_CHANNELS, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_FDS) // 8)
@@ -357,12 +359,14 @@ class Helper:
             channel.close()
             return
         self.families[channel.family] += 1
+        self.channels.add(channel.sock.fileno())
         self.hooks[channel.sock.fileno()] = lambda: self.reports(channel)
 
     def forget(self, channel: Channel) -> None:
         """Take no more reports on a channel."""
         if self.hooks.pop(channel.sock.fileno(), None) is None:
             return  # a closed socket has the number -1
+        self.channels.discard(channel.sock.fileno())
         self.steps.forget(channel)
         self.epoll.unregister(channel.sock)
         self.families[channel.family] -= 1
@@ -432,12 +436,20 @@ class Helper:
     def answer_poll(self) -> None:
         """Answer the waiting poll if there is something to say; send what steps there are in any case."""
         events = self.events()
+        if events:
+            self.hear_tasks()
         deadline = self.polling or 0.0
         if events or time.monotonic() >= deadline or not self.anything_can_happen():
             self.stop_polling()
             self.answer(True, events)
         elif self.steps.waiting:
             self.answer(True, None, final=False)
+
+    def hear_tasks(self) -> None:
+        """Note what tasks reported before they made the news: by now it is there, whatever the loop has seen."""
+        for fd, _ in self.epoll.poll(0):
+            if fd in self.channels:
+                self.hooks[fd]()
 
     def events(self) -> list[tuple[str, int]]:
         """Return what is new: an ended child is told once, a readable descriptor as long as it is."""

@@ -46,7 +46,7 @@ class Exit(BaseException):
 
 
 class Become(BaseException):
-    """The task becomes another program of the lab."""
+    """The task becomes another program of the lab, once that has been told: whoever sees what it closes, heard of it."""
 
 
 class TaskCalls(TaskSockets, Direct):
@@ -228,6 +228,7 @@ class Task:
             except Exception as failed:  # noqa: BLE001  OSError, or wrong arguments: the program's mistake, which it shall see
                 error = failed
             except Become as become:
+                self.calls.close_on_exec()
                 coroutine = become.args[0]
             except Exit as end:
                 os._exit(end.args[0])
@@ -303,7 +304,6 @@ class Task:
         program = execve.examine(path, argv, env, elf_too=self.calls.programs == "lab")
         if program is None:
             self.execve_for_real(path, argv, env)
-        self.calls.close_on_exec()
         self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
         self.title.set(self.actor, program.argv)
         capability.after_execve()
@@ -311,17 +311,25 @@ class Task:
         raise Become(program.main(System(), program.argv, dict(env)))
 
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
-        """Have the kernel do it. It closes the channel, by which the helper sees that it did."""
+        """Have the kernel do it. It closes the channel, by which the helper sees that it did.
+
+        It closes descriptors in their order, and whoever sees one of the program's closed shall have heard of the call:
+        so these wait above the channel.
+        """
         if self.tracing[0]:
             call = Writer(self.actor, "execve", (path, list(argv), dict(env)), {"unseen": True})
             wire.write(self.channel, call.frame("exec", True, None))
         handlers = dict(self.calls.signals.handlers)
         self.calls.signals.reset()
-        for fd in self.calls.cloexec:
-            os.set_inheritable(fd, False)
+        waiting = {fd: fcntl(fd, F_DUPFD_CLOEXEC, self.channel + 1) for fd in self.calls.cloexec}
+        for fd in waiting:
+            os.close(fd)
         try:
             os.execve(path, list(argv), dict(env))  # noqa: S606  the shell would be another program
         finally:
+            for fd, moved in waiting.items():
+                os.dup2(moved, fd)
+                os.close(moved)
             for signum, handler in handlers.items():
                 self.calls.signals.set(signum, handler)
 
