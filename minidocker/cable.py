@@ -30,12 +30,14 @@ def make_bridge(kernel: Kernel, name: str, mac: str, address: str, broadcast: st
 
 def lay(
     kernel: Kernel, pid: int, veth: str, bridge: str, mac: str, address: str, broadcast: str, gateway: str, first: bool
-) -> None:
+) -> int:
     """Lay a veth pair from a bridge into a task's network namespace, and make its far end eth0, with an address.
 
-    ``first``: the container's user namespace is the first one.
+    Return a descriptor that holds the namespace, for :func:`pull`. ``first``: the container's user namespace is the
+    first one.
     """
-    with _held(kernel, pid) as theirs:
+    theirs = _open(kernel, pid)
+    try:
         kernel.newlink(veth, "veth", peer="eth0", netns=theirs)
         kernel.setlink(veth, master=bridge, up=True)
         with _inside(kernel, theirs):
@@ -43,6 +45,22 @@ def lay(
             kernel.newaddr("eth0", address, broadcast=broadcast)
             kernel.setlink("eth0", up=True, address=mac)
             kernel.newroute("default", gateway=gateway)
+    except BaseException:
+        kernel.close(theirs)
+        raise
+    return theirs
+
+
+def pull(kernel: Kernel, veth: str, namespace: int) -> None:
+    """Pull a cable out: switch its near end off, and let go of the namespace, with which Linux removes both ends.
+
+    When Linux does that is its own affair, and until then the far end would answer for an address that another
+    container may have by now. (dockerd deletes the link. Linux then waits for all its processors, some 20 ms.)
+    """
+    try:
+        kernel.setlink(veth, up=False)
+    finally:
+        kernel.close(namespace)
 
 
 def switch_loopback_on(kernel: Kernel, pid: int, first: bool) -> None:
@@ -68,11 +86,15 @@ def _set(kernel: Kernel, path: str, value: bytes) -> None:
 @contextmanager
 def _held(kernel: Kernel, task: int | str) -> Iterator[int]:
     """Hold a task's network namespace open, by a descriptor."""
-    fd = kernel.open(f"/proc/{task}/ns/net", O_RDONLY | O_CLOEXEC)
+    fd = _open(kernel, task)
     try:
         yield fd
     finally:
         kernel.close(fd)
+
+
+def _open(kernel: Kernel, task: int | str) -> int:
+    return kernel.open(f"/proc/{task}/ns/net", O_RDONLY | O_CLOEXEC)
 
 
 @contextmanager

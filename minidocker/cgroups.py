@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from minidocker import linux
 from minidocker.cgroup_files import PARENT, Layout, files, parse_layout
-from minidocker.cgroup_jobs import make_groups, prepare, read_all, remove_groups
+from minidocker.cgroup_jobs import make_groups, prepare, read_all
 from minidocker.cgroup_usage import V1_FILES, V2_FILES, Usage, of_v1, of_v2, table
 from minidocker.errors import InvalidParameter, ServerError, StartError
 from minidocker.kernel import Kernel
@@ -132,13 +132,12 @@ class Cgroups:
         text = self._kernel.together(read_all, [f"{layout.group('memory', container_id)}/{file}"])[0]
         return table(text).get("oom_kill", 0)
 
-    def remove(self, container_id: str) -> None:
-        """Remove a container's groups, and kill what is still in them."""
-        if container_id in self._groups:
-            self._groups.discard(container_id)
-            self._kernel.together(
-                remove_groups, [f"{root}/{PARENT}/{container_id}" for root in reversed(self.layout.roots)]
-            )
+    def forget(self, container_id: str) -> list[str]:
+        """Forget a container's groups, and return their directories, to be removed."""
+        if container_id not in self._groups:
+            return []
+        self._groups.discard(container_id)
+        return [f"{root}/{PARENT}/{container_id}" for root in reversed(self.layout.roots)]
 
     # inside
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
+from minidocker import overlay2
 from minidocker.host_config import HostConfig
 from minidocker.linux import ALL_CAPABILITIES
 from minidocker.process import Process
-
-#: Where Docker's overlay2 driver keeps layers and mounts.
-OVERLAY_ROOT: Final = "/var/lib/docker/overlay2"
 
 CREATED, RUNNING, PAUSED, EXITED, REMOVING, DEAD = "created", "running", "paused", "exited", "removing", "dead"
 
@@ -67,7 +65,7 @@ class Container(Process):
     @property
     def directory(self) -> str:
         """Where its upper, work and merged directories are."""
-        return f"{OVERLAY_ROOT}/{self.id}"
+        return f"{overlay2.ROOT}/{self.id}"
 
     @property
     def upper(self) -> str:

@@ -4,10 +4,9 @@ The engine never waits inside a kernel: programs run while :meth:`Engine.pump` p
 notices their end. ``docker run`` is :meth:`Engine.run`: create, start, wait, and with ``--rm`` remove.
 """
 
-import errno
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +20,7 @@ from minidocker import (
     mounts,
     names,
     namespaces,
+    overlay2,
     remap,
     resources,
     runtime,
@@ -30,7 +30,7 @@ from minidocker import (
     start,
 )
 from minidocker.cgroups import Cgroups
-from minidocker.container import EXITED, OVERLAY_ROOT, PAUSED, REMOVING, RUNNING, Container
+from minidocker.container import EXITED, PAUSED, REMOVING, RUNNING, Container
 from minidocker.create import (
     RunOptions,
     argv_of,
@@ -46,38 +46,15 @@ from minidocker.execs import Exec, ExecOptions
 from minidocker.host_config import HostConfig
 from minidocker.image import GO_ARCHITECTURES, Image
 from minidocker.image_store import ImageStore
-from minidocker.kernel import Event, Files, Kernel
-from minidocker.linux import WNOHANG
+from minidocker.kernel import Event, Kernel
 from minidocker.monitor import Monitor, Null
 from minidocker.network import Network
 from minidocker.process import Process
 from minidocker.refusal import Refused
 from minidocker.remap import Remap
-from minidocker.streams import Streams
-from minidocker.tree import make_directories, make_each
-
-#: What is mounted between an image's layers and the writable one: mount points that an image need not have.
-INIT_LAYER: Final = f"{OVERLAY_ROOT}/init/diff"
-
-#: Said at every mount, because a host's own defaults differ (/sys/module/overlay/parameters).
-OVERLAY_OPTIONS: Final = ("index=off", "xino=off", "metacopy=off")
-
-_INIT_DIRECTORIES: Final = ("dev", "etc", "proc", "sys")
-_INIT_FILES: Final = (".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf")
-
-#: How a trace names that layer, and what it says of it.
-INIT_ID: Final = "init"
-INIT_TRACE_LAYER: Final = {
-    "name": "init",
-    "digest": "",
-    "created_by": "mount points, made by the engine",
-    "bytes": 0,
-    "entries": {
-        **{f"/{name}": {"kind": "dir", "mode": 0o755, "uid": 0, "gid": 0} for name in _INIT_DIRECTORIES},
-        **{f"/{name}": {"kind": "file", "mode": 0o755, "uid": 0, "gid": 0, "size": 0} for name in _INIT_FILES},
-    },
-    "complete": True,
-}
+from minidocker.streams import Streams, take_news
+from minidocker.take_down import take_down
+from minidocker.tree import make_each
 
 #: What must be done before a container can be removed.
 _FIRST: Final = {
@@ -114,7 +91,7 @@ class Engine:
             kernel, machine=GO_ARCHITECTURES.get(machine, machine), rootless=rootless, remap=userns_remap
         )
         self.userns_remap = userns_remap
-        self._overlay_options = ",".join(("", *OVERLAY_OPTIONS, "userxattr" if rootless else "redirect_dir=off"))
+        self._overlay_options = ",".join(("", *overlay2.OPTIONS, "userxattr" if rootless else "redirect_dir=off"))
         self.containers: dict[str, Container] = {}
         self.monitor: Monitor = monitor or Null()
         self.rootless = rootless
@@ -126,10 +103,10 @@ class Engine:
         self.network = Network(self)
         self._processes: dict[int, Process] = {}
         """What runs, by the host's pid of its first task."""
-        kernel.job(make_init_layer, INIT_LAYER)
+        kernel.job(overlay2.make_init, overlay2.INIT)
         if userns_remap:
             userns_remap.prepare(kernel)
-            userns_remap.give(kernel, INIT_LAYER)
+            userns_remap.give(kernel, overlay2.INIT)
 
     def create(self, image_name: str, command: Sequence[str], options: RunOptions) -> Container:
         """Make a container from an image, without starting it (docker create)."""
@@ -138,7 +115,7 @@ class Engine:
         container = self._container(image_name, image, command, options)
         container.host_config = replace(container.host_config, resources=resources.adapt(limits))
         container.warnings += warnings
-        self.monitor.layers({INIT_ID: INIT_TRACE_LAYER, **self.images.trace_layers(image)})
+        self.monitor.layers({overlay2.INIT_ID: overlay2.INIT_TRACED, **self.images.trace_layers(image)})
         self.monitor.operation(
             f"create container {container.name}",
             "A container is an empty writable layer on the image's layers, and a few words of configuration.",
@@ -258,13 +235,13 @@ class Engine:
 
     def pump(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Let programs run, take their output, reap who ended. No events: nothing can happen."""
-        events = self.kernel.poll(timeout_s)
-        for event in events:
+        news = self.kernel.attend(timeout_s, take_news)
+        for event, told in news:
             if event.kind == "readable":
-                self.streams.take(event.fd)
-            elif event.kind == "exited":
-                self._reap(event.pid)
-        return events
+                self.streams.put(event.fd, told)
+            else:
+                self._reap(*told)
+        return [event for event, _ in news]
 
     def started(self, process: Process, pid: int) -> None:
         """Take note of a process's pid: its end will be noticed."""
@@ -314,8 +291,8 @@ class Engine:
             remapped=remapped,
             covered=not (config.privileged or rights.system_paths_open),
             warnings=[security.NO_FILTER] if rights.profile is not None and policy is None else [],
-            lowers=(INIT_LAYER, *self.images.lowers(image)),
-            layer_ids=(INIT_ID, *self.images.layer_ids(image)),
+            lowers=(overlay2.INIT, *self.images.lowers(image)),
+            layer_ids=(overlay2.INIT_ID, *self.images.layer_ids(image)),
             auto_remove=options.auto_remove,
             created_ns=self._clock_ns(),
         )
@@ -342,24 +319,20 @@ class Engine:
         """Clone the container's init into its namespaces, and let it go on once all is arranged for it."""
         plan = namespaces.plan(container, self.find)
         try:
-            with ExitStack() as stack:
-                fds, join, pid_namespace = self._joined(stack, plan)
-                self._limit(container)
-                self.network.prepare(container)
-                doors = [] if container.remapped else self.cgroups.doors(container.id)
-                told = spec.of(
-                    container,
-                    cgroups=doors,
-                    join=join,
-                    unshare=plan.unshared,
-                    shm=shm.prepare(self, container),
-                    cgroup_mounts=self._cgroup_mounts(container),
-                    files=self._file_mounts(container),
-                    rootless=self.rootless,
-                )
-                group = self.cgroups.cradle(container.id)
-                stack.enter_context(execs.born_in(self.kernel, pid_namespace))
-                gate = start.clone(self, container, runtime.init, told.to_json(), flags=plan.new, fds=fds, cgroup=group)
+            self._limit(container)
+            self.network.prepare(container)
+            told = spec.of(
+                container,
+                cgroups=[] if container.remapped else self.cgroups.doors(container.id),
+                join=start.joins(plan.joined),
+                unshare=plan.unshared,
+                shm=shm.prepare(self, container),
+                cgroup_mounts=self._cgroup_mounts(container),
+                files=self._file_mounts(container),
+                rootless=self.rootless,
+            ).to_json()
+            group = self.cgroups.cradle(container.id)
+            gate = start.clone(self, container, runtime.init, told, flags=plan.new, joined=plan.joined, cgroup=group)
             start.release(self, container, gate, lambda: self._attach(container))
         except Refused as refused:
             if refused.exit_code == start.REQUEST:
@@ -375,23 +348,6 @@ class Engine:
         """Return whose hosts, hostname and resolv.conf a container sees: its own, or theirs whose network it shares."""
         name = namespaces.other(container.host_config.network_mode)
         return self._files_of(self.find(name)) if name else container
-
-    def _joined(
-        self, stack: ExitStack, plan: namespaces.Plan
-    ) -> tuple[dict[int, int], list[tuple[int, int]], int | None]:
-        """Open others' namespaces: descriptors for the new task, what it is to do with them, and the PID namespace."""
-        fds: dict[int, int] = {}
-        join = []
-        pid_namespace = None
-        for kind, pid in plan.joined.items():
-            fd = stack.enter_context(execs.held(self.kernel, pid, [kind]))[kind]
-            if kind == "pid":
-                pid_namespace = fd
-                continue
-            place = runtime.NAMESPACE_FD + len(fds)
-            fds[place] = fd
-            join.append((place, namespaces.KINDS[kind]))
-        return fds, join, pid_namespace
 
     def _limit(self, container: Container) -> None:
         """Make its control groups: the task will be born in one, or enter them first of all."""
@@ -420,13 +376,7 @@ class Engine:
         if self.userns_remap and container.remapped:
             self.userns_remap.give(self.kernel, container_files.directory(container))
 
-    def _detach(self, container: Container) -> None:
-        """Undo what :meth:`_attach` did; the container's tasks are gone. It may have come to nothing, or half-way."""
-        self.network.detach(container)
-        self.cgroups.remove(container.id)
-
-    def _reap(self, pid: int) -> None:
-        done, status = self.kernel.wait4(pid, WNOHANG)
+    def _reap(self, done: int, status: int) -> None:
         process = self._processes.pop(done, None)
         if process is None:
             return
@@ -472,13 +422,13 @@ class Engine:
         """Give back what a running container holds: its tasks, if it still has any, descriptors, and the mount."""
         for process in (container, *container.execs):
             self._end(process)
-        self._detach(container)
-        shm.release(self, container)
-        try:
-            self.kernel.umount2(container.merged, 0)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
+        self.kernel.together(
+            take_down,
+            self.network.detach(container),
+            self.cgroups.forget(container.id),
+            shm.mounted(container),
+            container.merged,
+        )
 
     def _end(self, process: Process) -> None:
         """Kill a process if it still runs, and close its pipes."""
@@ -489,11 +439,3 @@ class Engine:
                 pass
         self.streams.close_all(process)
         process.pid = 0
-
-
-def make_init_layer(files: Files, root: str) -> None:
-    """Make the layer of mount points that lies between image and writable layer (moby's initlayer)."""
-    for name in _INIT_DIRECTORIES:
-        make_directories(files, f"{root}/{name}")
-    for name in _INIT_FILES:
-        files.close(files.open(f"{root}/{name}", linux.O_WRONLY | linux.O_CREAT, 0o755))

@@ -6,8 +6,7 @@ rest.
 """
 
 import errno
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +14,7 @@ from minidocker import namespaces, runtime, start
 from minidocker.container import PAUSED, RUNNING, Container
 from minidocker.create import with_environ
 from minidocker.errors import Conflict, ExecError, InvalidParameter
-from minidocker.kernel import Files, Kernel
-from minidocker.linux import ALL_CAPABILITIES, CLONE_NEWPID, O_CLOEXEC, O_RDONLY
+from minidocker.linux import ALL_CAPABILITIES
 from minidocker.process import Process
 from minidocker.refusal import Refused
 
@@ -77,14 +75,10 @@ def run(engine: "Engine", process: Exec) -> None:
     if options.workdir and not options.workdir.startswith("/"):
         raise ExecError("Cwd must be an absolute path")
     try:
-        with held(engine.kernel, container.pid, namespaces.own(container)) as ends:
-            kinds = [kind for kind in ends if kind != "pid"]
-            fds = {runtime.NAMESPACE_FD + place: ends[kind] for place, kind in enumerate(kinds)}
-            join = [(fd, namespaces.KINDS[kind]) for fd, kind in zip(fds, kinds, strict=True)]
-            spec = _spec(process, join, [] if container.remapped else engine.cgroups.doors(container.id))
-            group = engine.cgroups.cradle(container.id)
-            with born_in(engine.kernel, ends.get("pid")):
-                gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, fds=fds, cgroup=group)
+        joined = dict.fromkeys(namespaces.own(container), container.pid)
+        spec = _spec(process, start.joins(joined), [] if container.remapped else engine.cgroups.doors(container.id))
+        group = engine.cgroups.cradle(container.id)
+        gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, joined=joined, cgroup=group)
         start.release(engine, process, gate, lambda: engine.attach_exec(process))
     except OSError as error:
         if error.errno in _GONE and _has_ended(engine, container):
@@ -122,60 +116,3 @@ def _spec(process: Exec, join: Sequence[tuple[int, int]], cgroups: Sequence[str]
         seccomp=container.seccomp,
         make_cwd=False,
     )
-
-
-@contextmanager
-def held(kernel: Kernel, pid: int, kinds: Sequence[str]) -> Iterator[dict[str, int]]:
-    """Hold a task's namespaces of some kinds open, by descriptors of its /proc/PID/ns; they close with the block."""
-    fds = kernel.together(open_all, [f"/proc/{pid}/ns/{kind}" for kind in kinds])
-    try:
-        yield dict(zip(kinds, fds, strict=True))
-    finally:
-        kernel.together(close_all, fds)
-
-
-@contextmanager
-def born_in(kernel: Kernel, pid_namespace: int | None) -> Iterator[None]:
-    """Have the daemon's children be born in another PID namespace, until the block ends (setns(2), CLONE_NEWPID)."""
-    if pid_namespace is None:
-        yield
-        return
-    own = kernel.together(go_in, pid_namespace)
-    try:
-        yield
-    finally:
-        kernel.together(come_back, own)
-
-
-def open_all(files: Files, paths: Sequence[str]) -> list[int]:
-    """Open files to read, all or none."""
-    fds: list[int] = []
-    try:
-        fds.extend(files.open(path, O_RDONLY | O_CLOEXEC) for path in paths)
-    except OSError:
-        close_all(files, fds)
-        raise
-    return fds
-
-
-def close_all(files: Files, fds: Sequence[int]) -> None:
-    """Close descriptors."""
-    for fd in fds:
-        files.close(fd)
-
-
-def go_in(kernel: Kernel, pid_namespace: int) -> int:
-    """Have the caller's children be born in another PID namespace; return a descriptor of its own, for the way back."""
-    own = kernel.open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)
-    try:
-        kernel.setns(pid_namespace, CLONE_NEWPID)
-    except OSError:
-        kernel.close(own)
-        raise
-    return own
-
-
-def come_back(kernel: Kernel, own: int) -> None:
-    """Have the caller's children be born in its own PID namespace again."""
-    kernel.setns(own, CLONE_NEWPID)
-    kernel.close(own)

@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
-from minidocker import errors
+from minidocker import errors, overlay2
 from minidocker.archive import ArchivedImage, read_archive
-from minidocker.container import OVERLAY_ROOT
 from minidocker.digest import Digest
 from minidocker.errors import Conflict, EngineError, InvalidReference, NoSuchImage
 from minidocker.image import Image
-from minidocker.kernel import Files, Kernel
-from minidocker.layer import unpack_job
+from minidocker.kernel import Kernel
+from minidocker.layer import unpack_layer_job
 from minidocker.reference import Reference
 from minidocker.remap import Remap
-from minidocker.tree import make_directories, remove_tree
+from minidocker.tree import remove_tree
 
 #: A trace carries at most so many of a layer's entries, and those that it touches.
 ENTRIES_MAX: Final = 2000
@@ -273,7 +272,7 @@ class ImageStore:
     def _drop_layers(self, chain_ids: Iterator[Digest] | Sequence[Digest]) -> None:
         for chain_id in chain_ids:
             del self._layers[chain_id]
-            self._kernel.job(remove_job, layer_directory(chain_id))
+            self._kernel.job(remove_tree, layer_directory(chain_id))
 
 
 def in_use(name: str, image: Image, container_id: str) -> EngineError:
@@ -298,29 +297,12 @@ def _overlay2_data(lowers: Sequence[str]) -> dict[str, str]:
 
 def layer_directory(chain_id: Digest) -> str:
     """Return where a layer lies on the kernel's disk."""
-    return f"{OVERLAY_ROOT}/{chain_id.hex}"
+    return f"{overlay2.ROOT}/{chain_id.hex}"
 
 
 def summary_name(summary: ImageSummary) -> str:
     """Return a line's image as ``name:tag``, or its short ID."""
     return f"{summary.repository}:{summary.tag}" if summary.repository else summary.image.id.short
-
-
-def unpack_layer_job(files: Files, data: bytes, directory: str, rootless: bool = False) -> dict[str, Any]:
-    """Unpack a layer to ``directory/diff`` as :func:`minidocker.layer.unpack_job` does; nothing is left if it fails."""
-    make_directories(files, directory)
-    found: dict[str, Any] = {"error": "ServerError"}
-    try:
-        found = unpack_job(files, data, f"{directory}/diff", rootless)
-    finally:
-        if "error" in found:
-            files.rmdir(directory)
-    return found
-
-
-def remove_job(files: Files, directory: str) -> None:
-    """Remove a layer's directory."""
-    remove_tree(files, directory)
 
 
 def cut(layer: Mapping[str, Any], touched: Callable[[str], bool], limit: int = ENTRIES_MAX) -> dict[str, Any]:

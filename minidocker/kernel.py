@@ -574,6 +574,21 @@ class Kernel(Files, Mounts, Credentials, Tasks, Memory, Ipc, Links, Sockets, Pro
         """Run ``function(kernel, *args)`` as a job; but where somebody listens call by call, so that each is told."""
         return self.job(function, *args) if self.listener is None else function(self, *args)
 
+    def ahead(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run a job without waiting for it: if it fails, whoever asks next is told so, and no more.
+
+        For what comes before another request, and is of no use without that.
+        """
+        self.job(function, *args)
+
+    def attend(self, timeout_s: float | None, function: Callable[..., Any]) -> list[tuple[Event, Any]]:
+        """Poll, and run ``function(kernel, kind, number)`` for each event, together with it if nobody listens.
+
+        ``number`` is the event's fd or pid. Returns the events, those of descriptors first, with what it returned.
+        """
+        events = sorted(self.poll(timeout_s), key=lambda event: event.kind == "exited")
+        return [(event, self.together(function, event.kind, event.number)) for event in events]
+
     def close_kernel(self) -> None:
         """End it: every task is killed, every mount undone, nothing is left on the host."""
         ...

@@ -36,7 +36,7 @@ from minidocker.linux import (
 )
 from minidocker.scope import Scope, clean, escape
 from minidocker.tar import atime_ns, invalid_header, members, mtime_ns, unexpected_end
-from minidocker.tree import remove_tree
+from minidocker.tree import make_directories, remove_tree
 
 WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
@@ -106,6 +106,18 @@ def unpack_job(files: Files, archive: bytes, root: str, rootless: bool = False) 
     except EngineError as error:
         return {"error": type(error).__name__, "message": error.message, "hint": error.hint, "data": error.data}
     return {"entries": unpacked.entries, "size": unpacked.size}
+
+
+def unpack_layer_job(files: Files, archive: bytes, directory: str, rootless: bool = False) -> dict[str, Any]:
+    """Unpack a layer to ``directory/diff`` as :func:`unpack_job` does; nothing is left if it fails."""
+    make_directories(files, directory)
+    found: dict[str, Any] = {"error": "ServerError"}
+    try:
+        found = unpack_job(files, archive, f"{directory}/diff", rootless)
+    finally:
+        if "error" in found:
+            files.rmdir(directory)
+    return found
 
 
 @contextmanager

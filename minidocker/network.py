@@ -60,6 +60,8 @@ class Network:
         self._engine = engine
         self._kernel = engine.kernel
         self._endpoints: dict[str, Endpoint] = {}
+        self._cables: dict[str, tuple[str, int]] = {}
+        """Of who is plugged in: the near end of the cable, and a descriptor of the namespace of its far end."""
         self._plugged: dict[str, int] = {}
         """How often each container was plugged in before, by its id."""
         self._has_bridge = False
@@ -102,9 +104,10 @@ class Network:
             )
             self._kernel.together(cable.switch_loopback_on, container.pid, self._in_first(container))
 
-    def detach(self, container: "Container") -> None:
-        """Take back the address. The cable is gone: a veth ends with the namespace that either end is in."""
+    def detach(self, container: "Container") -> tuple[str, int] | None:
+        """Take back the address, and return the cable that is to be pulled (:func:`minidocker.cable.pull`), if any."""
         self._endpoints.pop(container.id, None)
+        return self._cables.pop(container.id, None)
 
     def forget(self, container: "Container") -> None:
         """Remember nothing of a container that is removed."""
@@ -122,9 +125,10 @@ class Network:
                 "A veth pair is a cable: one end becomes a port of the bridge, the other eth0 in the container.",
             )
             address, first = f"{endpoint.address}/{PREFIX}", self._in_first(container)
-            self._kernel.together(
+            held = self._kernel.together(
                 cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY, first
             )
+            self._cables[container.id] = endpoint.veth, held
         except OSError as error:
             raise _failed(container, error) from error
 

@@ -70,3 +70,8 @@ class Event:
     kind: str
     fd: int = -1
     pid: int = 0
+
+    @property
+    def number(self) -> int:
+        """What it is about: the descriptor, or the pid."""
+        return self.pid if self.kind == "exited" else self.fd

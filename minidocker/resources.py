@@ -7,7 +7,6 @@ does, never silently.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Final
 
 from minidocker.errors import InvalidParameter, UpdateConflict
@@ -104,6 +103,8 @@ def parse_swap(text: str) -> int:
 
 def parse_cpus(text: str) -> int:
     """Return a number of processors in billionths: ``1.5``, ``1/2`` (Go's big.Rat); ValueError."""
+    from fractions import Fraction  # noqa: PLC0415  half a megabyte that the helper, which imports this, never needs
+
     try:
         cpus = Fraction(text) if _RATIONAL.fullmatch(text) else None
     except ZeroDivisionError:

@@ -4,11 +4,10 @@ POSIX shared memory is files of a tmpfs (shm_overview(7)), not the IPC namespace
 mounted where the daemon can bind it into another container: beside the container's files, as moby does.
 """
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from minidocker import container_files
-from minidocker.linux import MNT_DETACH, MS_NODEV, MS_NOEXEC, MS_NOSUID
+from minidocker.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID
 from minidocker.mounts import SHM_BYTES
 from minidocker.namespaces import other
 from minidocker.tree import make_directories
@@ -37,8 +36,6 @@ def prepare(engine: "Engine", container: "Container") -> str:
     return directory(engine.find(name)) if name and engine.find(name).host_config.ipc_mode == _SHAREABLE else ""
 
 
-def release(engine: "Engine", container: "Container") -> None:
-    """Let go of it: who has joined keeps it for as long as it runs."""
-    if container.host_config.ipc_mode == _SHAREABLE:
-        with suppress(OSError):  # a start that failed has not come so far
-            engine.kernel.umount2(directory(container), MNT_DETACH)
+def mounted(container: "Container") -> list[str]:
+    """Return where a container's own is mounted, to be let go of; who has joined keeps it for as long as it runs."""
+    return [directory(container)] if container.host_config.ipc_mode == _SHAREABLE else []

@@ -6,14 +6,14 @@ that, so both are at work at once. Only ids come first: without them, in a user 
 """
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker import runtime
+from minidocker import namespaces, runtime
 from minidocker.errors import EngineError
 from minidocker.kernel import Files, Kernel
-from minidocker.linux import O_CLOEXEC, O_DIRECTORY, O_RDONLY
+from minidocker.linux import CLONE_NEWPID, O_CLOEXEC, O_DIRECTORY, O_RDONLY
 from minidocker.process import Process
 from minidocker.refusal import Refused
 
@@ -40,18 +40,27 @@ def clone(
     spec: Mapping[str, Any],
     *,
     flags: int,
-    fds: Mapping[int, int] | None = None,
+    joined: Mapping[str, int],
     cgroup: str = "",
 ) -> int:
     """Clone a task that runs ``main(system, spec)``, with its pipes, and a gate; return the daemon's end of that.
 
-    ``fds`` are more descriptors that it starts with: its number → the daemon's. ``cgroup`` is the directory of the v2
-    control group in which it is born, if there is one.
+    ``joined`` says of which namespaces it is to get descriptors: kind → pid of a task that is in it (see
+    :func:`joins`). ``cgroup`` is the directory of the v2 control group in which it is born, if there is one.
     """
-    pid, gate, ends = engine.kernel.together(begin, main, spec, flags, dict(fds or {}), cgroup)
+    pid, gate, ends = engine.kernel.together(begin, main, spec, flags, list(joined.items()), cgroup)
     engine.streams.take_over(process, dict(zip(ends, _STREAMS, strict=True)))
     engine.started(process, pid)
     return gate
+
+
+def joins(joined: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return what a new task has to do with the namespaces that it is given: (descriptor, CLONE_NEW*), in order.
+
+    A PID namespace is not among them: it is born in that.
+    """
+    kinds = [kind for kind in joined if kind != "pid"]
+    return [(runtime.NAMESPACE_FD + place, namespaces.KINDS[kind]) for place, kind in enumerate(kinds)]
 
 
 def begin(
@@ -59,35 +68,56 @@ def begin(
     main: Callable[..., Coroutine[Any, Any, int]],
     spec: Mapping[str, Any],
     flags: int,
-    fds: Mapping[int, int],
+    joined: Sequence[tuple[str, int]],
     cgroup: str,
 ) -> tuple[int, int, list[int]]:
     """Clone it with its pipes, and watch those: (pid, the gate, the daemon's ends of stdout, stderr, error)."""
     kept: list[int] = []
-    given: list[int] = []
-    cradle = [kernel.open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC)] if cgroup else []
-    try:
-        given.append(kernel.open("/dev/null", O_RDONLY | O_CLOEXEC))
-        for _ in _STREAMS:
-            reading, writing = kernel.pipe2(O_CLOEXEC)
-            kept.append(reading)
-            given.append(writing)
-        reading, gate = kernel.pipe2(O_CLOEXEC)
-        kept.append(gate)
-        given.append(reading)
-        places = (0, 1, 2, runtime.ERROR_FD, runtime.GATE_FD)
-        fds = {**dict(zip(places, given, strict=True)), **fds}
-        pid = kernel.clone(main, spec, flags=flags, fds=fds, cgroup=cradle[0] if cradle else None)
-    except BaseException:
-        for fd in kept:
-            kernel.close(fd)
-        raise
-    finally:
-        for fd in (*given, *cradle):
-            kernel.close(fd)
+    with ExitStack() as given:
+        spaces = {kind: _opened(kernel, given, f"/proc/{pid}/ns/{kind}") for kind, pid in joined}
+        cradle = _opened(kernel, given, cgroup, O_DIRECTORY) if cgroup else None
+        fds = {0: _opened(kernel, given, "/dev/null")}
+        try:
+            for place in (1, 2, runtime.ERROR_FD):
+                reading, fds[place] = kernel.pipe2(O_CLOEXEC)
+                given.callback(kernel.close, fds[place])
+                kept.append(reading)
+            fds[runtime.GATE_FD], gate = kernel.pipe2(O_CLOEXEC)
+            given.callback(kernel.close, fds[runtime.GATE_FD])
+            kept.append(gate)
+            others = [fd for kind, fd in spaces.items() if kind != "pid"]
+            fds |= {runtime.NAMESPACE_FD + place: fd for place, fd in enumerate(others)}
+            with _born_in(kernel, spaces.get("pid")):
+                pid = kernel.clone(main, spec, flags=flags, fds=fds, cgroup=cradle)
+        except BaseException:
+            for fd in kept:
+                kernel.close(fd)
+            raise
     for fd in kept[:-1]:
         kernel.watch(fd)
     return pid, gate, kept[:-1]
+
+
+def _opened(kernel: Files, given: ExitStack, path: str, flags: int = 0) -> int:
+    """Open what a new task is given; the daemon lets go of it when that has it."""
+    fd = kernel.open(path, O_RDONLY | O_CLOEXEC | flags)
+    given.callback(kernel.close, fd)
+    return fd
+
+
+@contextmanager
+def _born_in(kernel: Kernel, pid_namespace: int | None) -> Iterator[None]:
+    """Have the daemon's children be born in another PID namespace, until the block ends (setns(2), CLONE_NEWPID)."""
+    if pid_namespace is None:
+        yield
+        return
+    with ExitStack() as way_back:
+        own = _opened(kernel, way_back, "/proc/self/ns/pid")
+        kernel.setns(pid_namespace, CLONE_NEWPID)
+        try:
+            yield
+        finally:
+            kernel.setns(own, CLONE_NEWPID)
 
 
 def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], None]) -> None:

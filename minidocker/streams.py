@@ -1,9 +1,10 @@
 """Streams: the daemon's ends of the pipes of what it has started."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from minidocker.kernel import Files, Kernel
+from minidocker.linux import WNOHANG
 from minidocker.process import LogLine, Process
 
 _READ_SIZE: Final = 1 << 16
@@ -25,10 +26,11 @@ class Streams:
 
     def take(self, fd: int) -> bool:
         """Take what a pipe has into its process's log; False if that was nothing."""
-        process = self._owners.get(fd)
-        if process is None:
-            return False
-        data = self._kernel.together(read_or_close, fd)
+        return fd in self._owners and self.put(fd, self._kernel.together(read_or_close, fd))
+
+    def put(self, fd: int, data: bytes | None) -> bool:
+        """Put what was read from a pipe (see :func:`read_or_close`) into its process's log; False if it is nothing."""
+        process = self._owners[fd]
         if data:
             process.log.append(LogLine(stream=process.open_streams[fd], data=data, time_ns=self._clock_ns()))
         elif data is not None:
@@ -50,6 +52,11 @@ class Streams:
         """Close whatever is still open of a process's pipes."""
         for fd in list(process.open_streams):
             self.close(process, fd)
+
+
+def take_news(kernel: Kernel, kind: str, number: int) -> Any:
+    """Do about an event what there is to do: read the pipe (:func:`read_or_close`), or reap the child (wait4(2))."""
+    return read_or_close(kernel, number) if kind == "readable" else kernel.wait4(number, WNOHANG)
 
 
 def read_or_close(files: Files, fd: int) -> bytes | None:

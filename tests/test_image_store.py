@@ -13,8 +13,8 @@ import rights
 from archive_builder import entry
 from snapshot import content, snapshot
 
+from minidocker import overlay2
 from minidocker.base_image import base_image, image_archive, layer_tar
-from minidocker.container import OVERLAY_ROOT
 from minidocker.errors import Conflict, EngineError, InvalidArchive, InvalidReference, NoSuchImage, ServerError
 from minidocker.image_store import ImageStore, cut
 from minidocker.kernel import Kernel
@@ -55,7 +55,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[ImageStore]:
 def left(store: ImageStore) -> list[str]:
     """Return the layers' directories."""
     try:
-        return sorted(store._kernel.listdir(OVERLAY_ROOT))
+        return sorted(store._kernel.listdir(overlay2.ROOT))
     except FileNotFoundError:
         return []
 
@@ -112,7 +112,7 @@ def test_layers_are_shared_by_chain_not_by_content(store: ImageStore) -> None:
 def test_directories_are_named_by_chain_ids(store: ImageStore) -> None:
     store.load(image("two:1", LOW, TOP))
     two = store.find("two:1")
-    assert store.lowers(two) == [f"{OVERLAY_ROOT}/{chain.hex}/diff" for chain in reversed(two.chain_ids)]
+    assert store.lowers(two) == [f"{overlay2.ROOT}/{chain.hex}/diff" for chain in reversed(two.chain_ids)]
     assert (
         store.layer_ids(two)
         == [str(chain) for chain in reversed(two.chain_ids)]

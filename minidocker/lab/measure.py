@@ -10,7 +10,7 @@ from importlib.resources import files
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.engine import OVERLAY_OPTIONS
+from minidocker import overlay2
 from minidocker.kernel import Files
 from minidocker.lab.display import Rich, escape
 from minidocker.lab.layers import build_job
@@ -99,7 +99,7 @@ class _Stacks:
 
     def __init__(self, host: "Host", count: int, size_mb: int) -> None:
         self._kernel = host.kernel
-        given = (*OVERLAY_OPTIONS, "userxattr" if host.description.get("rootless") else "redirect_dir=off")
+        given = (*overlay2.OPTIONS, "userxattr" if host.description.get("rootless") else "redirect_dir=off")
         self._options = f",{','.join(given)}"
         self._root = f"/var/lib/docker/measure-{count}-{size_mb}"
         self._size = size_mb * MB

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from minidocker.engine import OVERLAY_OPTIONS
+from minidocker import overlay2
 from minidocker.kernel import Files, SyscallEvent
 from minidocker.lab import layers as language
 from minidocker.linux import MNT_DETACH, O_CREAT, O_EXCL, O_NOFOLLOW, S_IFLNK, S_IFMT, fail
@@ -86,7 +86,7 @@ class Mounted:
         )
         self.recorder.stack(STACK, list(table)[::-1], "merged", {})
         lowers = ":".join(posixpath.basename(root) for root in roots)
-        given = (*OVERLAY_OPTIONS, "userxattr" if self.rootless else "redirect_dir=off")
+        given = (*overlay2.OPTIONS, "userxattr" if self.rootless else "redirect_dir=off")
         options = f"lowerdir={lowers},upperdir=upper,workdir=work,{','.join(given)}"
         self.kernel.chdir(self.directory)
         self.kernel.listener = self._listen_mount

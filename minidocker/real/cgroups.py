@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from minidocker.linux import errno_name, strerror
@@ -129,16 +128,16 @@ def _below(path: str, root: str, mounted: str) -> str | None:
     if not path or (path != root and not path.startswith(root.rstrip("/") + "/")):
         return None
     directory = (mounted + "/" + path[len(root.rstrip("/")) :].strip("/")).rstrip("/")
-    return directory if Path(directory, "cgroup.procs").exists() else None
+    return directory if os.path.exists(f"{directory}/cgroup.procs") else None
 
 
 def _prepare(groups: Groups, hierarchy: Hierarchy, directory: str) -> None:
     if not hierarchy.controllers:
-        given = Path(directory, "cgroup.controllers").read_text().split()
+        given = _read(f"{directory}/cgroup.controllers").split()
         groups.controllers = tuple(one for one in UNIFIED_CONTROLLERS if one in given)
     if "cpuset" in hierarchy.controllers:  # a new cpuset has no processor and no memory, and no task may enter it
         for file in ("cpuset.cpus", "cpuset.mems"):
-            write(f"{directory}/{file}", Path(hierarchy.own, file).read_text())
+            write(f"{directory}/{file}", _read(f"{hierarchy.own}/{file}"))
 
 
 def _delegating(hierarchy: Hierarchy) -> str:
@@ -159,13 +158,13 @@ def _delegating(hierarchy: Hierarchy) -> str:
 
 def _give(directory: str) -> int:
     """Have a group give its children the controllers that it has; return how many of the lab's it gives."""
-    control = Path(directory, "cgroup.subtree_control")
-    has, gives = Path(directory, "cgroup.controllers").read_text().split(), control.read_text().split()
+    control = f"{directory}/cgroup.subtree_control"
+    has, gives = _read(f"{directory}/cgroup.controllers").split(), _read(control).split()
     for name in UNIFIED_CONTROLLERS:
         if name in has and name not in gives:
             with suppress(OSError):
-                control.write_text(f"+{name}")
-    gives = control.read_text().split()
+                write(control, f"+{name}")
+    gives = _read(control).split()
     return sum(name in gives for name in UNIFIED_CONTROLLERS)
 
 
@@ -272,7 +271,7 @@ def _remove(directory: str) -> None:
 def _started(pid: int) -> int:
     """Return when a process began, in clock ticks since boot: with its pid that is who it is. 0 if it is dead."""
     try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        state, *rest = _read(f"/proc/{pid}/stat").rpartition(") ")[2].split()
     except OSError:
         return 0
     return 0 if state in "ZX" else int(rest[18])
@@ -285,9 +284,14 @@ def _pid_namespace() -> int:
 
 def _lines(path: str) -> list[str]:
     try:
-        return Path(path).read_text().splitlines()
+        return _read(path).splitlines()
     except OSError:
         return []
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
 
 
 def write(path: str, text: str) -> None:

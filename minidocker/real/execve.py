@@ -4,7 +4,6 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from posixpath import basename
 from stat import S_ISREG
 from typing import Final
@@ -118,7 +117,7 @@ def _check_size(argv: list[str], env: Mapping[str, str]) -> None:
 
 
 def _read_own_header() -> bytes:
-    with Path("/proc/self/exe").open("rb") as file:
+    with open("/proc/self/exe", "rb") as file:
         return file.read(20)
 
 

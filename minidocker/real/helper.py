@@ -49,6 +49,9 @@ DISK: Final = "/var/lib"
 #: What the host's side is called: its UTS namespace is its own, and a trace tells no machine's name.
 HOSTNAME: Final = "host"
 
+#: What the lab does not wait for.
+_QUIET: Final = ("ahead", "unobserve")
+
 #: So many tasks of one container can report in any case.
 MOST_CHANNELS: Final = 64
 
@@ -158,6 +161,10 @@ class Helper:
         self.number = 0
         self.polling: float | None = None
         """When the poll that waits for its answer must have it: seconds on the monotonic clock."""
+        self.attending: Callable[..., Any] | None = None
+        """What the poller wants done about each event."""
+        self.failed: tuple[Any, ...] | None = None
+        """The error of a job that was sent ahead: whoever asks next is told of it instead of being served."""
         self.epoll = own_epoll()
         self.epoll.register(self.host.news.fileno(), 0)
         self.hooks: dict[int, Callable[[], None]] = {
@@ -186,6 +193,7 @@ class Helper:
         """What the next child will call: made here, for all that a child writes into is copied for it first."""
         self.verbs: dict[str, Callable[..., Any]] = {
             "job": self.job,
+            "ahead": self.job,
             "poll": self.poll,
             "watch": self.host.watch,
             "trace": self.trace,
@@ -236,14 +244,21 @@ class Helper:
         """Take one request and answer it; a poll is answered later."""
         self.number, verb, name, args, kwargs = wire.receive(self.lab)
         self.stop_polling()
+        quiet = verb in _QUIET
+        if self.failed is not None:
+            if not quiet:
+                failed, self.failed = self.failed, None
+                self.answer(False, failed)
+            return
         try:
             value = self.call(name, args, kwargs) if verb == "call" else self.verbs[verb](*args)
         except Exception as error:  # noqa: BLE001  it is the lab's to judge
-            if not isinstance(error, OSError):
-                error.add_note(traceback.format_exc())
-            self.answer(False, wire.pack_error(error))
+            if quiet:
+                self.failed = _packed(error)
+            else:
+                self.answer(False, _packed(error))
         else:
-            if self.polling is None:
+            if self.polling is None and not quiet:
                 self.answer(True, wire.pack(value))
 
     def answer(self, ok: bool, value: Any, *, final: bool = True) -> None:
@@ -422,8 +437,9 @@ class Helper:
 
     # news
 
-    def poll(self, timeout_s: float | None) -> None:
-        """Have the loop answer when there is news, or when the time has passed."""
+    def poll(self, timeout_s: float | None, function: str) -> None:
+        """Have the loop answer when there is news, or when the time has passed; a function is called for each event."""
+        self.attending = wire.resolve(function) if function else None
         self.polling = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         self.epoll.modify(self.host.news.fileno(), select.EPOLLIN)
 
@@ -441,9 +457,18 @@ class Helper:
         deadline = self.polling or 0.0
         if events or time.monotonic() >= deadline or not self.anything_can_happen():
             self.stop_polling()
-            self.answer(True, events)
+            self.tell(events)
         elif self.steps.waiting:
             self.answer(True, None, final=False)
+
+    def tell(self, events: list[tuple[str, int]]) -> None:
+        """Answer the poll with what is new, and with what came of attending to it."""
+        try:
+            told = [self.attending(self.host, *event) for event in events] if self.attending else None
+        except Exception as error:  # noqa: BLE001  it is the lab's to judge
+            self.answer(False, _packed(error))
+        else:
+            self.answer(True, (events, told))
 
     def hear_tasks(self) -> None:
         """Note what tasks reported before they made the news: by now it is there, whatever the loop has seen."""
@@ -452,16 +477,16 @@ class Helper:
                 self.hooks[fd]()
 
     def events(self) -> list[tuple[str, int]]:
-        """Return what is new: an ended child is told once, a readable descriptor as long as it is."""
-        found = []
+        """Return what is new: a readable descriptor as long as it is, an ended child once, and after what it wrote."""
+        readable, exited = [], []
         for fd, _ in self.host.news.poll(0):
             if fd in self.children:
-                found.append(("exited", self.children.pop(fd)))
+                exited.append(("exited", self.children.pop(fd)))
                 self.host.news.unregister(fd)
                 os.close(fd)
             else:
-                found.append(("readable", fd))
-        return found
+                readable.append(("readable", fd))
+        return readable + exited
 
     def anything_can_happen(self) -> bool:
         """Is there a task that could make news?"""
@@ -469,6 +494,13 @@ class Helper:
             return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None or bool(self.children)
         except ChildProcessError:
             return False
+
+
+def _packed(error: Exception) -> tuple[Any, ...]:
+    """Return an error for the wire; one that no call makes, with where it came from."""
+    if not isinstance(error, OSError):
+        error.add_note(traceback.format_exc())
+    return wire.pack_error(error)
 
 
 def _numbers(path: str) -> tuple[int, ...]:

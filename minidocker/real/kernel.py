@@ -55,7 +55,8 @@ class RealKernel(Kernel):
         self._number = 0
         self._inbox = b""
         self._polled = 0
-        self._late: list[tuple[str, int]] = []
+        self._late: list[tuple[list[tuple[str, int]], list[Any] | None]] = []
+        """News that nobody has taken: what happened, and what was done about it, if somebody attended to it."""
         self._telling = False
         self._untold: list[tuple[Any, ...]] = []
         self._sock, theirs = socket.socketpair()
@@ -112,16 +113,28 @@ class RealKernel(Kernel):
 
     def poll(self, timeout_s: float | None = 0.0) -> list[Event]:
         """Return what happened; wait at most timeout_s for it."""
+        return list(map(_news, self._await_news(timeout_s)[0]))
+
+    def attend(self, timeout_s: float | None, function: Callable[..., Any]) -> list[tuple[Event, Any]]:
+        """Poll, and do something about each event, in the same round trip if nobody listens."""
+        if self._listener is not None and not any(told for _, told in self._late):
+            return super().attend(timeout_s, function)
+        found, told = self._await_news(timeout_s, wire.reference(function))
+        if told is None:
+            told = [self.together(function, *event) for event in found]
+        return list(zip(map(_news, found), told, strict=True))
+
+    def _await_news(
+        self, timeout_s: float | None, function: str = ""
+    ) -> tuple[list[tuple[str, int]], list[Any] | None]:
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._late:
             self._polled = self._number + 1
             left_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
-            answer = self._ask("poll", "", (left_s,), {})
+            answer = self._ask("poll", "", (left_s, function), {})
             if answer is not None:  # else a listener that called the kernel in between has ended the poll
-                self._late += answer
-                break
-        found, self._late = self._late, []
-        return [Event(kind=kind, **{"pid" if kind == "exited" else "fd": number}) for kind, number in found]
+                self._late.append(answer)
+        return self._late.pop(0)
 
     def watch(self, fd: int) -> None:
         """Have poll tell when fd is readable (epoll_ctl(2), EPOLL_CTL_ADD)."""
@@ -137,12 +150,16 @@ class RealKernel(Kernel):
     def unobserve(self, name: str) -> None:
         """Stop observing an upper directory."""
         if self._unobserved.pop(name, None) is None:
-            self._send("unobserve", "", (name,), {})  # it cannot fail: who asks next passes over the answer
+            self._send("unobserve", "", (name,), {})
 
     def job(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run ``function(kernel, *args)`` in the helper, untraced, and return what it returns."""
         named = [wire.reference(arg) if callable(arg) else arg for arg in args]
         return self._ask("job", "", (wire.reference(function), *named), {})
+
+    def ahead(self, function: Callable[..., Any], *args: Any) -> None:
+        """Have a job done before the next request; there is no answer to it."""
+        self._send("ahead", "", (wire.reference(function), *args), {})
 
     def take(self, fd: int) -> int:
         """Give the host's side a descriptor of this process's, and return its number there (unix(7), SCM_RIGHTS)."""
@@ -202,7 +219,7 @@ class RealKernel(Kernel):
             if number == asked:
                 raise wire.unpack_error(value)
             if number == self._polled and ok:
-                self._late += value  # the answer to a poll that was interrupted (KeyboardInterrupt): not to be lost
+                self._late.append(value)  # a poll that was interrupted (KeyboardInterrupt): its news must not be lost
 
     def _receive(self) -> Any:
         """Return the next whole frame. An interrupted wait loses nothing: what has come stays in the inbox."""
@@ -264,6 +281,11 @@ def _begin(*fds: int) -> "subprocess.Popen[bytes]":
             start_new_session=True,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | more,
         )
+
+
+def _news(found: tuple[str, int]) -> Event:
+    kind, number = found
+    return Event(kind=kind, **{"pid" if kind == "exited" else "fd": number})
 
 
 def _event(

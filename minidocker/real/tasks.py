@@ -46,7 +46,7 @@ class Exit(BaseException):
 
 
 class Become(BaseException):
-    """The task becomes another program of the lab, once that has been told: whoever sees what it closes, heard of it."""
+    """The task becomes another program of the lab, once that is told: whoever sees what it closes has heard of it."""
 
 
 class TaskCalls(TaskSockets, Direct):

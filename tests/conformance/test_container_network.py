@@ -326,10 +326,31 @@ def test_agree_call_by_call(labs_pair, line):
     assert difference is None, str(difference)
 
 
-def settle(host):
-    """Wait until Linux has taken down the networks of those who have ended: till then two may have one address."""
-    while any(link.kind == "veth" for link in host.kernel.getlink()):
-        host.advance(0.05)
+LISTENS = """sh -c 'until grep -q ":0050 " /proc/net/tcp; do sleep 0.05; done'"""
+
+
+def test_who_has_ended_is_unplugged_at_once(host):
+    said(host, "run -d --name one lab sleep 1000")
+    said(host, "run -d --name two lab sleep 1000")
+    assert ["UP" in link.flags for link in cables(host)] == [True, True]
+    said(host, "rm -f one")
+    assert sum("UP" in link.flags for link in cables(host)) == 1
+    said(host, "kill two")
+    assert not any("UP" in link.flags for link in cables(host))
+
+
+def cables(host):
+    """The near ends of the cables that there are: Linux takes its time to remove those of the dead."""
+    return [link for link in host.kernel.getlink() if link.kind == "veth"]
+
+
+def test_nobody_answers_for_a_dead_ones_address(host):
+    said(host, "run -d --name asks lab sleep 1000")
+    for number in range(6):
+        said(host, f"run -d --name web lab nc -ll -p 80 -e echo served {number}")
+        said(host, f"exec web {LISTENS}")
+        assert said(host, "exec asks nc 172.17.0.3 80") == f"served {number}\n"
+        said(host, "rm -f web")
 
 
 def own(trace):
@@ -341,9 +362,8 @@ def own(trace):
 @pytest.mark.real
 def test_two_containers_agree_call_by_call(labs_pair):
     for host in labs_pair:
-        settle(host)
         said(host, "run -d --name web lab nc -ll -p 80 -e echo served")
-        said(host, """exec web sh -c 'until grep -q ":0050 " /proc/net/tcp; do sleep 0.05; done'""")  # it listens
+        said(host, f"exec web {LISTENS}")
     try:
         for line in ("run --rm lab ping -c 1 172.17.0.2", "run --rm lab nc 172.17.0.2 80", "exec web ip addr"):
             model, kernel = (own(host.docker(line).trace) for host in labs_pair)

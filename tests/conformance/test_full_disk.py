@@ -3,8 +3,8 @@
 import pytest
 import rights
 
+from minidocker import overlay2
 from minidocker.base_image import image_archive, layer_tar
-from minidocker.container import OVERLAY_ROOT
 from minidocker.hosts import open_host
 from minidocker.linux import S_IFDIR, S_IFREG
 from minidocker.programs.base_tree import base_entries
@@ -27,12 +27,12 @@ def big_image(size):
 
 
 def test_an_image_that_does_not_fit(host):
-    before = sorted(host.kernel.listdir(OVERLAY_ROOT))
+    before = sorted(host.kernel.listdir(overlay2.ROOT))
     host.client = type(host.client)(host.engine, lambda _: big_image(2 * SIZE))
     outcome = host.docker("load -i big.tar")
     assert outcome.exit_code == 1
     assert "no space left on device" in outcome.stderr
-    assert sorted(host.kernel.listdir(OVERLAY_ROOT)) == before
+    assert sorted(host.kernel.listdir(overlay2.ROOT)) == before
     assert host.docker("run --rm lab true").exit_code == 0
 
 

@@ -1,0 +1,36 @@
+"""Take down: what the daemon takes back of a container that has ended, in one go. Nothing but calls."""
+
+import errno
+from collections.abc import Sequence
+
+from minidocker import cable
+from minidocker.cgroup_jobs import remove_groups
+from minidocker.kernel import Kernel, Mounts
+from minidocker.linux import MNT_DETACH
+
+#: What umount2 says where nothing is mounted: a start that failed has not come so far.
+_NOTHING = (errno.EINVAL, errno.ENOENT)
+
+
+def take_down(
+    kernel: Kernel, plugged: tuple[str, int] | None, groups: Sequence[str], shared: Sequence[str], merged: str
+) -> None:
+    """Pull its cable, remove its control groups with whatever is still in them, and undo its mounts.
+
+    ``plugged`` is its cable (see :func:`minidocker.cable.pull`), ``groups`` are directories of cgroupfs, ``shared``
+    mounts that others may still use, ``merged`` is its root file system.
+    """
+    if plugged is not None:
+        cable.pull(kernel, *plugged)
+    remove_groups(kernel, groups)
+    for path in shared:
+        _umount(kernel, path, MNT_DETACH)
+    _umount(kernel, merged, 0)
+
+
+def _umount(kernel: Mounts, path: str, flags: int) -> None:
+    try:
+        kernel.umount2(path, flags)
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            raise
