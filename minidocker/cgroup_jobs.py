@@ -73,15 +73,15 @@ def kill_group(kernel: Kernel, group: str) -> None:
 
 
 def remove_groups(kernel: Kernel, groups: Sequence[str]) -> None:
-    """Remove groups. One in which tasks are left, or still die, is busy: those are killed and awaited."""
+    """Remove groups. One in which tasks are left, or still die, is busy: those are killed and awaited (else EBUSY)."""
     for group in groups:
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             try:
                 kernel.rmdir(group)
             except FileNotFoundError:
                 break
             except OSError as error:
-                if error.errno != errno.EBUSY:
+                if error.errno != errno.EBUSY or not left:
                     raise
                 kill_group(kernel, group)
             else:

@@ -55,18 +55,10 @@ class Cgroups:
         first = self._cpuset_values(container_id) if "cpuset" in layout.v1 else []
         asked = list(dict(first + self._paths(container_id, resources)).items())
         groups = [f"{root}/{PARENT}/{container_id}" for root in layout.roots]
-        try:
-            self._kernel.together(make_groups, groups, asked)
-            self._check_shares(container_id, resources)
-        except OSError as error:
-            why = _refused(error, asked)
-        except _OutOfRange as error:
-            why = str(error)
-        else:
-            return
-        raise StartError(
-            f"error during container init: error setting cgroup config for procHooks process: {why}", exit_code=125
-        )
+        if why := self._set(container_id, resources, groups, asked):
+            raise StartError(
+                f"error during container init: error setting cgroup config for procHooks process: {why}", exit_code=125
+            )
 
     def has(self, container_id: str) -> bool:
         """Has a container groups of its own?"""
@@ -93,16 +85,8 @@ class Cgroups:
         """Write the limits that are wanted anew; ServerError, in runc's words, if the kernel refuses one."""
         chosen = {limit.file for limit in files(wanted, self.layout)}
         asked = [pair for pair in self._paths(container_id, merged) if pair[0].rpartition("/")[2] in chosen]
-        try:
-            self._kernel.together(make_groups, [], self._swap_in_order(container_id, wanted, asked))
-            self._check_shares(container_id, wanted)
-        except OSError as error:
-            why = _refused(error, asked)
-        except _OutOfRange as error:
-            why = str(error)
-        else:
-            return
-        raise ServerError(f"runc did not terminate successfully: exit status 1: {why}\n: unknown")
+        if why := self._set(container_id, wanted, [], self._swap_in_order(container_id, wanted, asked)):
+            raise ServerError(f"runc did not terminate successfully: exit status 1: {why}\n: unknown")
 
     def freeze(self, container_id: str, wait: Callable[[], Any]) -> None:
         """Stop all tasks of a group where they are, and ``wait()`` until they are."""
@@ -140,6 +124,17 @@ class Cgroups:
         return [f"{root}/{PARENT}/{container_id}" for root in reversed(self.layout.roots)]
 
     # inside
+
+    def _set(self, container_id: str, resources: Resources, groups: Sequence[str], asked: _Values) -> str:
+        """Make groups and write values; return what runc says if the kernel refuses one, or takes another."""
+        try:
+            self._kernel.together(make_groups, groups, asked)
+            self._check_shares(container_id, resources)
+        except OSError as error:
+            return _refused(error, asked)
+        except _OutOfRange as error:
+            return str(error)
+        return ""
 
     def _look(self) -> tuple[Layout, Support]:
         if self._layout is None:

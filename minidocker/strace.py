@@ -247,8 +247,8 @@ def _sendto_words(args: list[Any], _: Mapping[str, Any]) -> list[str]:
 
 def _setsockopt_words(args: list[Any], _: Mapping[str, Any]) -> list[str]:
     fd, level, option, value = args
-    name = {linux.SO_REUSEADDR: "SO_REUSEADDR", linux.SO_RCVTIMEO: "SO_RCVTIMEO"}.get(option, str(option))
-    return [str(fd), "SOL_SOCKET" if level == linux.SOL_SOCKET else str(level), name, f"[{value}]"]
+    named, options = _SOCKET_LEVELS.get(level, (str(level), {}))
+    return [str(fd), named, options.get(option, str(option)), f"[{value}]"]
 
 
 def _mmap_words(args: list[Any], _: Mapping[str, Any]) -> list[str]:
@@ -313,6 +313,15 @@ _AMBIENT: Final = {
 }  # fmt: skip
 _HOWS: Final = 3
 
+#: The levels of socket options, and those of each that the port has.
+_SOCKET_LEVELS: Final[dict[int, tuple[str, dict[int, str]]]] = {
+    linux.SOL_SOCKET: (
+        "SOL_SOCKET",
+        {linux.SO_REUSEADDR: "SO_REUSEADDR", linux.SO_BROADCAST: "SO_BROADCAST", linux.SO_RCVTIMEO: "SO_RCVTIMEO"},
+    ),
+    linux.IPPROTO_IP: ("IPPROTO_IP", {linux.IP_TTL: "IP_TTL"}),
+}
+
 #: How the result of a call is written, where it means more than itself.
 _RESULTS: Final[dict[str, Callable[[Any], str]]] = {
     "read": lambda data: str(len(data)),
@@ -340,6 +349,7 @@ _WORDS: Final[dict[str, Callable[[list[Any], Mapping[str, Any]], list[str]]]] = 
     "msgsnd": _msgsnd_words,
     "newlink": _netlink_words,
     "setlink": _netlink_words,
+    "newaddr": _netlink_words,
     "newroute": _netlink_words,
     "delroute": _netlink_words,
 }

@@ -1,5 +1,9 @@
 """Jobs on control groups: what no kernel here can be brought to show. The rest: tests/conformance/test_limits.py."""
 
+import errno
+
+import pytest
+
 from minidocker import cgroup_jobs
 from minidocker.kernel import Files
 from minidocker.linux import SIGKILL
@@ -12,6 +16,8 @@ class Group(Files):
         self.pids, self.killed, self.said = list(pids), [], b""
 
     def syscall(self, name, /, *args, **kwargs):
+        if name == "rmdir":
+            raise OSError(errno.EBUSY, "busy", *args)
         if name == "open":
             self.said = "".join(f"{pid}\n" for pid in (0, *self.pids)).encode()
         elif name == "read":
@@ -28,3 +34,11 @@ def test_who_cannot_be_seen_is_not_taken_for_everybody():
     group = Group(7, 9)
     cgroup_jobs.kill_group(group, "/sys/fs/cgroup/docker/1")
     assert group.killed == [(7, SIGKILL), (9, SIGKILL)]
+
+
+def test_a_group_that_stays_busy_is_no_secret():
+    group = Group(7)
+    with pytest.raises(OSError, match="busy") as busy:
+        cgroup_jobs.remove_groups(group, ["/sys/fs/cgroup/docker/1"])
+    assert busy.value.filename == "/sys/fs/cgroup/docker/1"
+    assert group.killed == [(7, SIGKILL)]

@@ -7,7 +7,7 @@ there makes functions of it again: the same text on both kernels.
 import ast
 import inspect
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -81,16 +81,6 @@ class OwnText:
         line, rows = self.find(what), self.source.splitlines()
         indent = rows[line.first][: len(rows[line.first]) - len(rows[line.first].lstrip())]
         return OwnText("\n".join([*rows[: line.first], f"{indent}pass", *rows[line.last + 1 :]]))
-
-    def in_order(self, function: str, order: Sequence[int]) -> "OwnText":
-        """Return the text with one function's lines in another order: their numbers, each once (ValueError)."""
-        lines = [line for line in self.lines if line.function == function]
-        if sorted(order) != [line.number for line in lines]:
-            raise ValueError(f"the lines of {function} are {', '.join(str(line.number) for line in lines)}: each once")
-        rows, by_number = self.source.splitlines(), {line.number: line for line in lines}
-        first, last = lines[0].first, lines[-1].last
-        body = [row for n in order for row in rows[by_number[n].first : by_number[n].last + 1]]
-        return OwnText("\n".join([*rows[:first], *body, *rows[last + 1 :]]))
 
 
 def _has(line: Line, what: int | str) -> bool:

@@ -70,17 +70,14 @@ def test_only_async_functions_with_a_text_are_taken(lab):
         lab.calls(len)
 
 
-def test_lines_are_numbered_left_out_and_put_into_another_order():
+def test_lines_are_numbered_and_left_out():
     text = OwnText('async def f(k):\n    """Doc."""\n    await k.a()\n    await k.b(\n        1,\n    )\n    return 1')
     assert [(line.number, line.text.splitlines()[0]) for line in text.lines] == [
         (1, "await k.a()"), (2, "await k.b("), (3, "return 1"),
     ]  # fmt: skip
     assert "k.b" not in text.without("k.b").source
-    assert text.in_order("f", [2, 1, 3]).source.index("k.b") < text.in_order("f", [2, 1, 3]).source.index("k.a")
     with pytest.raises(LookupError):
         text.without("k.")
-    with pytest.raises(ValueError, match="each once"):
-        text.in_order("f", [1, 1, 2])
 
 
 def test_the_lessons_container_has_all_to_itself(lab):

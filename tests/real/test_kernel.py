@@ -1,6 +1,7 @@
 """The plain face: a call is what os does on this machine, results and errors alike."""
 
 import os
+import socket
 import stat
 import sys
 import threading
@@ -25,6 +26,7 @@ from minidocker.linux import (
 )
 from minidocker.real import RealKernel
 from minidocker.real.own import OWN_FDS
+from tests.real.leftovers import eventually
 
 pytestmark = pytest.mark.needs("linux")
 
@@ -368,9 +370,89 @@ class TestJobs:
         data = os.urandom(5_000_000)
         assert kernel.job(echoes, data) == data
 
+    def test_one_that_is_sent_ahead_is_done_before_what_is_asked_next(self, kernel, place):
+        before = kernel._number
+        kernel.ahead(count_names, place, [])
+        assert kernel.listdir(place) == ["made by a job"]
+        assert kernel._number == before + 2
+
+    def test_if_it_fails_who_asks_next_is_told_and_nothing_that_was_to_follow_is_done(self, kernel, place):
+        kernel.ahead(failing_job, f"{place}/no")
+        kernel.ahead(count_names, place, [])
+        kernel.unobserve("nobody")
+        with pytest.raises(FileNotFoundError) as missing:
+            kernel.mkdir(f"{place}/new")
+        assert missing.value.filename == f"{place}/no"
+        assert kernel.listdir(place) == []
+
 
 def echoes(kernel, data: bytes) -> bytes:
     return data
+
+
+def take(kernel, kind: str, number: int):
+    """What is to be done about an event."""
+    return kernel.read(number, 100) if kind == "readable" else kernel.wait4(number)
+
+
+def fail_at(kernel, kind: str, number: int):
+    kernel.rmdir("/no/such")
+
+
+class TestNews:
+    @pytest.fixture
+    def end(self, kernel):
+        """A pipe in which something is."""
+        end, other = kernel.pipe2(0)
+        kernel.watch(end)
+        kernel.write(other, b"x")
+        yield end
+        kernel.close(end)
+        kernel.close(other)
+
+    def test_it_is_attended_to_in_the_round_trip_that_tells_it(self, kernel, end):
+        before = kernel._number
+        assert [(event.fd, told) for event, told in kernel.attend(5, take)] == [(end, b"x")]
+        assert kernel._number == before + 1
+        assert kernel.attend(0.01, take) == []
+
+    def test_with_a_listener_each_call_is_told(self, kernel, end):
+        heard = []
+        kernel.listener = lambda event: heard.append(event.name)
+        assert [told for _, told in kernel.attend(5, take)] == [b"x"]
+        assert heard == ["read"]
+
+    def test_what_a_child_wrote_comes_before_its_end(self, kernel, end):
+        pid = kernel.clone(quick, fds={})
+        assert eventually(lambda: kernel.job(state_of, pid) == "Z")
+        assert [told for _, told in kernel.attend(5, take)] == [b"x", (pid, 0)]
+
+    def test_an_error_arrives(self, kernel, end):
+        with pytest.raises(FileNotFoundError):
+            kernel.attend(5, fail_at)
+        assert kernel.getpid() == 1
+
+    def test_what_was_done_is_kept_for_who_was_interrupted(self, kernel, end):
+        kernel._polled = kernel._number + 1
+        kernel._send("poll", "", (5, f"{__name__}:take"), {})
+        while not kernel._sock.recv(1, socket.MSG_PEEK):
+            pass
+        assert kernel.getpid() == 1
+        kernel.listener = print
+        assert [(event.fd, told) for event, told in kernel.attend(5, take)] == [(end, b"x")]
+
+
+async def quick(k):
+    return 0
+
+
+def state_of(kernel, pid: int) -> str:
+    """The letter that /proc has for a task's state."""
+    fd = kernel.open(f"/proc/{pid}/stat", O_RDONLY)
+    try:
+        return kernel.read(fd, 1000).decode().rpartition(") ")[2][0]
+    finally:
+        kernel.close(fd)
 
 
 @pytest.mark.usefixtures("allowed")
