@@ -1,8 +1,10 @@
-"""Cables: what the daemon asks of the kernel to plug a container in. Each function is a few calls and nothing else.
+"""Cables: what the daemon asks of the kernel to plug a container in, and out again.
 
-They take a kernel's plain calls, so that they can also run close to it, in one round trip (:meth:`Kernel.job`).
+Each function is a few calls and nothing else. They take a kernel's plain calls, so that they can also run close to it,
+in one round trip (:meth:`Kernel.job`).
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -51,16 +53,21 @@ def lay(
     return theirs
 
 
-def pull(kernel: Kernel, veth: str, namespace: int) -> None:
+def pull(kernel: Kernel, veth: str, namespace: int | None) -> None:
     """Pull a cable out: switch its near end off, and let go of the namespace, with which Linux removes both ends.
 
     When Linux does that is its own affair, and until then the far end would answer for an address that another
-    container may have by now. (dockerd deletes the link. Linux then waits for all its processors, some 20 ms.)
+    container may have by now. (dockerd deletes the link. Linux then waits for all its processors, some 20 ms.) There
+    may be no cable any more, or not yet: root in a container can delete its end, and a start can fail.
     """
     try:
         kernel.setlink(veth, up=False)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
     finally:
-        kernel.close(namespace)
+        if namespace is not None:
+            kernel.close(namespace)
 
 
 def switch_loopback_on(kernel: Kernel, pid: int, first: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from minidocker.cgroup_files import PARENT, V2_CONTROLLERS
 from minidocker.kernel import Files, Kernel
-from minidocker.linux import O_RDONLY, O_WRONLY, SIGKILL
+from minidocker.linux import O_RDONLY, O_WRONLY, S_IFDIR, S_IFMT, SIGKILL
 
 #: How often to try what tasks that are still dying hold up.
 _TRIES: Final = 2000
@@ -73,7 +73,10 @@ def kill_group(kernel: Kernel, group: str) -> None:
 
 
 def remove_groups(kernel: Kernel, groups: Sequence[str]) -> None:
-    """Remove groups. One in which tasks are left, or still die, is busy: those are killed and awaited (else EBUSY)."""
+    """Remove groups, and those that a container has made in them.
+
+    One in which tasks are left, or still die, is busy: those are killed and awaited (else EBUSY).
+    """
     for group in groups:
         for left in reversed(range(_TRIES)):
             try:
@@ -84,8 +87,17 @@ def remove_groups(kernel: Kernel, groups: Sequence[str]) -> None:
                 if error.errno != errno.EBUSY or not left:
                     raise
                 kill_group(kernel, group)
+                remove_groups(kernel, _directories(kernel, group))
             else:
                 break
+
+
+def _directories(kernel: Files, group: str) -> list[str]:
+    try:
+        paths = [f"{group}/{name}" for name in kernel.listdir(group)]
+        return [path for path in paths if kernel.lstat(path).st_mode & S_IFMT == S_IFDIR]
+    except FileNotFoundError:  # somebody else has removed it
+        return []
 
 
 def read(kernel: Files, path: str) -> str:

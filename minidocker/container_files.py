@@ -77,7 +77,7 @@ def write(kernel: Kernel, container: "Container", address: str = "") -> None:
         "hosts": _HOSTS + (f"{address}\t{names}\n" if address else ""),
         "resolv.conf": _RESOLV_CONF,
     }
-    kernel.ahead(write_all, directory(container), texts)
+    kernel.job(write_all, directory(container), texts)
 
 
 def write_all(files: Files, where: str, texts: Mapping[str, str]) -> None:

@@ -5,10 +5,11 @@ notices their end. ``docker run`` is :meth:`Engine.run`: create, start, wait, an
 """
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from minidocker import (
     capabilities,
@@ -101,6 +102,7 @@ class Engine:
         self.streams = Streams(kernel, clock_ns)
         self.cgroups = Cgroups(kernel)
         self.network = Network(self)
+        self._news: deque[tuple[Event, Any]] = deque()
         self._processes: dict[int, Process] = {}
         """What runs, by the host's pid of its first task."""
         kernel.job(overlay2.make_init, overlay2.INIT)
@@ -182,7 +184,8 @@ class Engine:
         """Send a signal to the container's first task (docker kill); after SIGKILL wait for its end."""
         if not container.is_running:
             raise Conflict(f"cannot kill container: {container.name}: container {container.id} is not running")
-        self.kernel.kill(container.pid, signal)
+        with suppress(ProcessLookupError):  # it has ended, and that will be noticed below
+            self.kernel.kill(container.pid, signal)
         if container.status == PAUSED:
             control.unpause(self, container)
         if signal == linux.SIGKILL:
@@ -234,14 +237,21 @@ class Engine:
         return [(kind, path) for kind, path in self.kernel.job(diff.changes, container.upper, list(container.lowers))]
 
     def pump(self, timeout_s: float | None = 0.0) -> list[Event]:
-        """Let programs run, take their output, reap who ended. No events: nothing can happen."""
-        news = self.kernel.attend(timeout_s, take_news)
-        for event, told in news:
+        """Let programs run, take their output, reap who ended. No events: nothing can happen.
+
+        What has happened is known to all that pump: what follows from one event may wait for another.
+        """
+        if not self._news:
+            self._news.extend(self.kernel.attend(timeout_s, take_news))
+        events = []
+        while self._news:
+            event, told = self._news.popleft()
+            events.append(event)
             if event.kind == "readable":
                 self.streams.put(event.fd, told)
             else:
                 self._reap(*told)
-        return [event for event, _ in news]
+        return events
 
     def started(self, process: Process, pid: int) -> None:
         """Take note of a process's pid: its end will be noticed."""

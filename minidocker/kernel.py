@@ -574,13 +574,6 @@ class Kernel(Files, Mounts, Credentials, Tasks, Memory, Ipc, Links, Sockets, Pro
         """Run ``function(kernel, *args)`` as a job; but where somebody listens call by call, so that each is told."""
         return self.job(function, *args) if self.listener is None else function(self, *args)
 
-    def ahead(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run a job without waiting for it: if it fails, whoever asks next is told so, and no more.
-
-        For what comes before another request, and is of no use without that.
-        """
-        self.job(function, *args)
-
     def attend(self, timeout_s: float | None, function: Callable[..., Any]) -> list[tuple[Event, Any]]:
         """Poll, and run ``function(kernel, kind, number)`` for each event, together with it if nobody listens.
 

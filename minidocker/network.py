@@ -60,8 +60,8 @@ class Network:
         self._engine = engine
         self._kernel = engine.kernel
         self._endpoints: dict[str, Endpoint] = {}
-        self._cables: dict[str, tuple[str, int]] = {}
-        """Of who is plugged in: the near end of the cable, and a descriptor of the namespace of its far end."""
+        self._cables: dict[str, tuple[str, int | None]] = {}
+        """Of who is, or may be, plugged in: the near end of the cable, and what holds the namespace of its far end."""
         self._plugged: dict[str, int] = {}
         """How often each container was plugged in before, by its id."""
         self._has_bridge = False
@@ -104,7 +104,7 @@ class Network:
             )
             self._kernel.together(cable.switch_loopback_on, container.pid, self._in_first(container))
 
-    def detach(self, container: "Container") -> tuple[str, int] | None:
+    def detach(self, container: "Container") -> tuple[str, int | None] | None:
         """Take back the address, and return the cable that is to be pulled (:func:`minidocker.cable.pull`), if any."""
         self._endpoints.pop(container.id, None)
         return self._cables.pop(container.id, None)
@@ -125,6 +125,7 @@ class Network:
                 "A veth pair is a cable: one end becomes a port of the bridge, the other eth0 in the container.",
             )
             address, first = f"{endpoint.address}/{PREFIX}", self._in_first(container)
+            self._cables[container.id] = endpoint.veth, None
             held = self._kernel.together(
                 cable.lay, container.pid, endpoint.veth, BRIDGE, endpoint.mac, address, BROADCAST, GATEWAY, first
             )

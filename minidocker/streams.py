@@ -26,11 +26,16 @@ class Streams:
 
     def take(self, fd: int) -> bool:
         """Take what a pipe has into its process's log; False if that was nothing."""
-        return fd in self._owners and self.put(fd, self._kernel.together(read_or_close, fd))
+        return self.put(fd, self._kernel.together(read_or_close, fd))
 
     def put(self, fd: int, data: bytes | None) -> bool:
-        """Put what was read from a pipe (see :func:`read_or_close`) into its process's log; False if it is nothing."""
-        process = self._owners[fd]
+        """Put what was read from a pipe (see :func:`read_or_close`) into its process's log; False if it is nothing.
+
+        A pipe of a start that was interrupted is nobody's.
+        """
+        process = self._owners.get(fd)
+        if process is None:
+            return False
         if data:
             process.log.append(LogLine(stream=process.open_streams[fd], data=data, time_ns=self._clock_ns()))
         elif data is not None:

@@ -18,6 +18,8 @@ class Group(Files):
     def syscall(self, name, /, *args, **kwargs):
         if name == "rmdir":
             raise OSError(errno.EBUSY, "busy", *args)
+        if name == "listdir":
+            return []
         if name == "open":
             self.said = "".join(f"{pid}\n" for pid in (0, *self.pids)).encode()
         elif name == "read":

@@ -49,9 +49,6 @@ DISK: Final = "/var/lib"
 #: What the host's side is called: its UTS namespace is its own, and a trace tells no machine's name.
 HOSTNAME: Final = "host"
 
-#: What the lab does not wait for.
-_QUIET: Final = ("ahead", "unobserve")
-
 #: So many tasks of one container can report in any case.
 MOST_CHANNELS: Final = 64
 
@@ -163,8 +160,6 @@ class Helper:
         """When the poll that waits for its answer must have it: seconds on the monotonic clock."""
         self.attending: Callable[..., Any] | None = None
         """What the poller wants done about each event."""
-        self.failed: tuple[Any, ...] | None = None
-        """The error of a job that was sent ahead: whoever asks next is told of it instead of being served."""
         self.epoll = own_epoll()
         self.epoll.register(self.host.news.fileno(), 0)
         self.hooks: dict[int, Callable[[], None]] = {
@@ -193,7 +188,7 @@ class Helper:
         """What the next child will call: made here, for all that a child writes into is copied for it first."""
         self.verbs: dict[str, Callable[..., Any]] = {
             "job": self.job,
-            "ahead": self.job,
+            "nothing": lambda: None,
             "poll": self.poll,
             "watch": self.host.watch,
             "trace": self.trace,
@@ -244,21 +239,12 @@ class Helper:
         """Take one request and answer it; a poll is answered later."""
         self.number, verb, name, args, kwargs = wire.receive(self.lab)
         self.stop_polling()
-        quiet = verb in _QUIET
-        if self.failed is not None:
-            if not quiet:
-                failed, self.failed = self.failed, None
-                self.answer(False, failed)
-            return
         try:
             value = self.call(name, args, kwargs) if verb == "call" else self.verbs[verb](*args)
         except Exception as error:  # noqa: BLE001  it is the lab's to judge
-            if quiet:
-                self.failed = _packed(error)
-            else:
-                self.answer(False, _packed(error))
+            self.answer(False, _packed(error))
         else:
-            if self.polling is None and not quiet:
+            if self.polling is None:
                 self.answer(True, wire.pack(value))
 
     def answer(self, ok: bool, value: Any, *, final: bool = True) -> None:

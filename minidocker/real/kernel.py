@@ -54,7 +54,8 @@ class RealKernel(Kernel):
         """Upper directories that will be looked at from when somebody listens: their lowers, and where they are."""
         self._number = 0
         self._inbox = b""
-        self._polled = 0
+        self._polled: set[int] = set()
+        """The numbers of polls that have not been answered."""
         self._late: list[tuple[list[tuple[str, int]], list[Any] | None]] = []
         """News that nobody has taken: what happened, and what was done about it, if somebody attended to it."""
         self._telling = False
@@ -129,11 +130,16 @@ class RealKernel(Kernel):
     ) -> tuple[list[tuple[str, int]], list[Any] | None]:
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._late:
-            self._polled = self._number + 1
             left_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
-            answer = self._ask("poll", "", (left_s, function), {})
+            self._polled.add(self._number + 1)
+            try:
+                answer = self._ask("poll", "", (left_s, function), {})
+            except KeyboardInterrupt:
+                with suppress(wire.Gone):  # it ends the poll: while we are away nobody shall attend to news
+                    self._ask("nothing", "", (), {})
+                raise
             if answer is not None:  # else a listener that called the kernel in between has ended the poll
-                self._late.append(answer)
+                return answer
         return self._late.pop(0)
 
     def watch(self, fd: int) -> None:
@@ -150,16 +156,12 @@ class RealKernel(Kernel):
     def unobserve(self, name: str) -> None:
         """Stop observing an upper directory."""
         if self._unobserved.pop(name, None) is None:
-            self._send("unobserve", "", (name,), {})
+            self._send("unobserve", "", (name,), {})  # it cannot fail: who asks next passes over the answer
 
     def job(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run ``function(kernel, *args)`` in the helper, untraced, and return what it returns."""
         named = [wire.reference(arg) if callable(arg) else arg for arg in args]
         return self._ask("job", "", (wire.reference(function), *named), {})
-
-    def ahead(self, function: Callable[..., Any], *args: Any) -> None:
-        """Have a job done before the next request; there is no answer to it."""
-        self._send("ahead", "", (wire.reference(function), *args), {})
 
     def take(self, fd: int) -> int:
         """Give the host's side a descriptor of this process's, and return its number there (unix(7), SCM_RIGHTS)."""
@@ -209,6 +211,9 @@ class RealKernel(Kernel):
         asked = self._number
         while True:
             number, final, ok, value, steps = self._receive()
+            polled = final and number in self._polled
+            if polled:
+                self._polled = {other for other in self._polled if other > number}
             self._tell(steps)
             if not final and self._number != asked:
                 return None  # only a poll has several answers, and the listener's own call has ended it
@@ -218,7 +223,7 @@ class RealKernel(Kernel):
                 return value
             if number == asked:
                 raise wire.unpack_error(value)
-            if number == self._polled and ok:
+            if polled and ok and value[0]:
                 self._late.append(value)  # a poll that was interrupted (KeyboardInterrupt): its news must not be lost
 
     def _receive(self) -> Any:

@@ -229,6 +229,7 @@ class Task:
                 error = failed
             except Become as become:
                 self.calls.close_on_exec()
+                syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # as after any execve: else its /proc/self would be root's
                 coroutine = become.args[0]
             except Exit as end:
                 os._exit(end.args[0])
@@ -307,24 +308,25 @@ class Task:
         self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
         self.title.set(self.actor, program.argv)
         capability.after_execve()
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # as after any execve: else its /proc/self would be root's
         raise Become(program.main(System(), program.argv, dict(env)))
 
     def execve_for_real(self, path: str, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
         """Have the kernel do it. It closes the channel, by which the helper sees that it did.
 
         It closes descriptors in their order, and whoever sees one of the program's closed shall have heard of the call:
-        so these wait above the channel.
+        so these wait above the channel, if there is room, and the program is not run by such a descriptor (fexecve(3)).
         """
-        if self.tracing[0]:
-            call = Writer(self.actor, "execve", (path, list(argv), dict(env)), {"unseen": True})
-            wire.write(self.channel, call.frame("exec", True, None))
         handlers = dict(self.calls.signals.handlers)
-        self.calls.signals.reset()
-        waiting = {fd: fcntl(fd, F_DUPFD_CLOEXEC, self.channel + 1) for fd in self.calls.cloexec}
-        for fd in waiting:
-            os.close(fd)
+        waiting: dict[int, int] = {}
         try:
+            if self.tracing[0]:
+                call = Writer(self.actor, "execve", (path, list(argv), dict(env)), {"unseen": True})
+                wire.write(self.channel, call.frame("exec", True, None))
+                if "/fd/" not in path:
+                    self.set_aside(waiting)
+            self.calls.signals.reset()
+            for fd in self.calls.cloexec - waiting.keys():
+                os.set_inheritable(fd, False)
             os.execve(path, list(argv), dict(env))  # noqa: S606  the shell would be another program
         finally:
             for fd, moved in waiting.items():
@@ -332,6 +334,14 @@ class Task:
                 os.close(moved)
             for signum, handler in handlers.items():
                 self.calls.signals.set(signum, handler)
+
+    def set_aside(self, waiting: dict[int, int]) -> None:
+        """Move what execve closes above the channel, and note where to."""
+        with suppress(OSError):
+            for fd in self.calls.cloexec:
+                waiting[fd] = fcntl(fd, F_DUPFD_CLOEXEC, self.channel + 1)
+        for fd in waiting:
+            os.close(fd)
 
 
 def _is_stream(fd: int) -> bool:

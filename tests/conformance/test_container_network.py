@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from minidocker.cgroup_jobs import read_all
 from minidocker.compare import compare
 from minidocker.linux import CLONE_NEWNET, O_CLOEXEC, O_RDONLY
 from tests.conformance.docker_host import namespace, own_namespace, said
@@ -107,6 +108,7 @@ def test_none_has_a_loopback_alone(host):
 
 
 def test_host_is_the_labs_own(host):
+    said(host, "run --rm lab true")  # the first on the bridge makes it
     said(host, "run -d --name web --net host lab sleep 1000")
     assert namespace(host, "web", "net") == own_namespace(host, "net")
     assert said(host, "exec web hostname") == f"{host.kernel.gethostname()}\n"
@@ -337,6 +339,27 @@ def test_who_has_ended_is_unplugged_at_once(host):
     assert sum("UP" in link.flags for link in cables(host)) == 1
     said(host, "kill two")
     assert not any("UP" in link.flags for link in cables(host))
+
+
+def test_who_has_thrown_its_cable_away_ends_as_any_other(host):
+    said(host, "run --rm --cap-add NET_ADMIN lab ip link del eth0")
+    assert said(host, "ps -aq") == ""
+    assert "/merged " not in mounts(host)
+    assert said(host, "run --rm lab hostname -i") == "172.17.0.2\n"
+
+
+def test_who_shares_the_network_of_one_that_ends_is_unplugged_too(host):
+    said(host, "run -d --name owner lab sleep 1000")
+    said(host, "run -d --name guest --network container:owner lab sleep 1000")
+    assert "1 packets received" in said(host, "exec guest ping -q -c 1 172.17.0.1")
+    said(host, "rm -f owner")
+    assert not any("UP" in link.flags for link in cables(host))
+    assert host.docker("exec guest ping -q -c 1 -W 1 172.17.0.1").exit_code == 1
+    assert "inet 127.0.0.1/8" in said(host, "exec guest ip addr show lo")
+
+
+def mounts(host):
+    return host.kernel.job(read_all, ["/proc/self/mountinfo"])[0]
 
 
 def cables(host):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from minidocker.linux import SIGKILL
 from tests.conformance.docker_host import said
 
 TRAP = ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done"]
@@ -150,3 +151,19 @@ def test_inspect_of_images_and_of_nothing(host):
     assert (outcome.stdout, outcome.stderr, outcome.exit_code) == ("[]\n", "Error: No such object: nope\n", 1)
     outcome = host.docker("inspect --type container lab")
     assert outcome.stderr == "Error response from daemon: No such container: lab\n"
+
+
+def test_all_that_a_container_has_made_ends_with_it(host):
+    """A control group of its own in its group, and tasks whose ends come together."""
+    said(host, "run --rm --privileged --cgroupns private lab mkdir -p /sys/fs/cgroup/pids/of /sys/fs/cgroup/of/its/own")
+    assert said(host, "ps -aq") == ""
+    said(host, "run -d --name other lab sleep 1000")
+    said(host, "run -d --name web --pid host lab sleep 1000")
+    said(host, "exec -d web sleep 300")
+    web = host.engine.find("web")
+    for pid in (web.pid, *(process.pid for process in web.execs)):
+        host.kernel.kill(pid, SIGKILL)
+    host.advance(0.1)
+    assert len(said(host, "ps -q").splitlines()) == 1
+    assert said(host, "inspect -f {{.State.ExitCode}} web") == "137\n"
+    said(host, "rm web")

@@ -370,21 +370,6 @@ class TestJobs:
         data = os.urandom(5_000_000)
         assert kernel.job(echoes, data) == data
 
-    def test_one_that_is_sent_ahead_is_done_before_what_is_asked_next(self, kernel, place):
-        before = kernel._number
-        kernel.ahead(count_names, place, [])
-        assert kernel.listdir(place) == ["made by a job"]
-        assert kernel._number == before + 2
-
-    def test_if_it_fails_who_asks_next_is_told_and_nothing_that_was_to_follow_is_done(self, kernel, place):
-        kernel.ahead(failing_job, f"{place}/no")
-        kernel.ahead(count_names, place, [])
-        kernel.unobserve("nobody")
-        with pytest.raises(FileNotFoundError) as missing:
-            kernel.mkdir(f"{place}/new")
-        assert missing.value.filename == f"{place}/no"
-        assert kernel.listdir(place) == []
-
 
 def echoes(kernel, data: bytes) -> bytes:
     return data
@@ -433,7 +418,7 @@ class TestNews:
         assert kernel.getpid() == 1
 
     def test_what_was_done_is_kept_for_who_was_interrupted(self, kernel, end):
-        kernel._polled = kernel._number + 1
+        kernel._polled.add(kernel._number + 1)
         kernel._send("poll", "", (5, f"{__name__}:take"), {})
         while not kernel._sock.recv(1, socket.MSG_PEEK):
             pass
