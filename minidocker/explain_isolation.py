@@ -70,6 +70,7 @@ _NEW: Final[Mapping[str, str]] = {
     "ipc": "its queues and shared memory are its own",
     "net": "it has no network device but a loopback that is down",
     "cgroup": "its control group looks like the root",
+    "time": "its clocks since the start of the machine can be set apart",
 }
 
 #: What is written to a file of a control group, and what it does.
@@ -97,6 +98,7 @@ _FILES: Final[Mapping[str, str]] = {
     "freezer.state": "FROZEN stops every task of the group where it stands, THAWED lets them go on.",
     "uid_map": "Which users inside are which users outside. Written once; without it everybody inside is nobody.",
     "gid_map": "Which groups inside are which groups outside. Written once.",
+    "timens_offsets": "By so much the clocks of a new time namespace are ahead: to be said before anybody is in it.",
     "setgroups": "deny: inside, setgroups(2) is refused, so that nobody drops a group that takes rights away.",
 }
 
@@ -172,6 +174,8 @@ def ref(name: str, where: str) -> str:
         v1 = where.removeprefix(ROOT).count("/") > 1 and _is_v1(posixpath.basename(where))
         return CGROUP_V1 if v1 else CGROUP_V2
     if where.startswith("/proc/"):
+        if where.endswith("/timens_offsets"):
+            return "time_namespaces(7)"
         maps = posixpath.basename(where) in ("uid_map", "gid_map", "setgroups")
         return "user_namespaces(7)" if maps else "namespaces(7)" if "/ns/" in where else "proc(5)"
     return _MANUAL.get(name, "")
@@ -274,9 +278,11 @@ def _clone(event: SyscallEvent) -> str:
 
 def _unshare(event: SyscallEvent) -> str:
     new = _new_namespaces(event.args[0])
-    late = (
-        " The caller itself stays; its next child is the first in there." if event.args[0] & linux.CLONE_NEWPID else ""
-    )
+    late = ""
+    if event.args[0] & linux.CLONE_NEWPID:
+        late = " The caller itself stays; its next child is the first in there."
+    if event.args[0] & linux.CLONE_NEWTIME:
+        late += " Into the time namespace its children come, and it itself when it executes a program."
     return f"The caller moves into {new}.{late}" if new else ""
 
 

@@ -15,10 +15,14 @@ from minidocker.state import Draft
 KINDS: Final[Mapping[int, str]] = {
     linux.CLONE_NEWUSER: "user", linux.CLONE_NEWNS: "mnt", linux.CLONE_NEWPID: "pid", linux.CLONE_NEWUTS: "uts",
     linux.CLONE_NEWIPC: "ipc", linux.CLONE_NEWNET: "net", linux.CLONE_NEWCGROUP: "cgroup",
+    linux.CLONE_NEWTIME: "time",
 }  # fmt: skip
 
 #: The kinds of which each lies inside another.
 NESTED: Final = frozenset({"pid", "user"})
+
+#: The kinds of which a new one takes the maker's children only; into a time namespace it comes itself by execve.
+FOR_CHILDREN: Final = {"pid": "pid_for_children", "time": "time_for_children"}
 
 
 def kinds_of(flags: int) -> list[str]:
@@ -32,7 +36,7 @@ class Namespaces:
     def __init__(self) -> None:
         """Begin with nobody."""
         self._of: dict[str, dict[str, str]] = {}
-        self._children_in: dict[str, str] = {}
+        self._children_in: dict[str, dict[str, str]] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._made = dict.fromkeys(KINDS.values(), 0)
         self._pinned: dict[tuple[str, str], str] = {}
@@ -57,13 +61,17 @@ class Namespaces:
 
     def clone(self, draft: Draft, parent: str, child: str, flags: int, root: Mapping[str, str]) -> list[str]:
         """Put a new task into its parent's namespaces, and into new ones of the kinds that flags name."""
-        of = self._of[child] = {**self._of[parent], "pid": self._children_in.get(parent, self._of[parent]["pid"])}
+        of = self._of[child] = self._of_children(parent)
         self._replace(draft, of, flags, root)
         inside = self._chains[parent]
         if of["pid"] not in inside:
             inside = (*inside, *self._way(draft, inside, of["pid"]))
         self._chains[child] = inside[: inside.index(of["pid"]) + 1]
         return kinds_of(flags)
+
+    def _of_children(self, task: str) -> dict[str, str]:
+        """Return the namespaces that a task's children will be in."""
+        return {**self._of[task], **self._children_in.get(task, {})}
 
     def _way(self, draft: Draft, around: tuple[str, ...], space: str) -> list[str]:
         """Return the PID namespaces that lead from these inwards to one."""
@@ -74,12 +82,15 @@ class Namespaces:
         return way
 
     def unshare(self, draft: Draft, task: str, flags: int, root: Mapping[str, str]) -> dict[str, str]:
-        """Move a task into new namespaces; of a new PID namespace its next child is the first. Return what it left."""
-        old = {**self._of[task], "pid": self._children_in.get(task, self._of[task]["pid"])}
+        """Move a task into new namespaces; into new PID and time namespaces its children. Return what it left."""
+        old = self._of_children(task)
         new = dict(old)
         self._replace(draft, new, flags, root)
         for kind in kinds_of(flags):
-            self.enter(draft, task, kind, new[kind])
+            if kind in FOR_CHILDREN:
+                self._send_children(draft, task, kind, new[kind])
+            else:
+                self.enter(draft, task, kind, new[kind])
         return old
 
     def _replace(self, draft: Draft, of: dict[str, str], flags: int, root: Mapping[str, str]) -> None:
@@ -110,12 +121,22 @@ class Namespaces:
         if kind != "pid":
             self._of[task][kind] = space
             draft.put(("tasks", task, "namespaces", kind), space)
-        elif space == self._of[task]["pid"]:
-            self._children_in.pop(task, None)
-            draft.put(("tasks", task, "pid_for_children"), None)
+        if kind in FOR_CHILDREN:
+            self._send_children(draft, task, kind, space)
+
+    def _send_children(self, draft: Draft, task: str, kind: str, space: str) -> None:
+        """Have a task's children to come be in a namespace."""
+        sent = self._children_in.setdefault(task, {})
+        if space == self._of[task][kind]:
+            sent.pop(kind, None)
         else:
-            self._children_in[task] = space
-            draft.put(("tasks", task, "pid_for_children"), space)
+            sent[kind] = space
+        draft.put(("tasks", task, FOR_CHILDREN[kind]), sent.get(kind))
+
+    def execve(self, draft: Draft, task: str) -> None:
+        """Bring a task where its children would be, as far as execve does: into its time namespace."""
+        if space := self._children_in.get(task, {}).get("time"):
+            self.enter(draft, task, "time", space)
 
     def joined(self, source: Source | None, nstype: int) -> dict[str, str]:
         """Return the namespaces that setns joins, by kind: of an open ns file its one, of a pidfd those flags name."""
@@ -127,8 +148,8 @@ class Namespaces:
 
     def file(self, owner: str, name: str) -> str:
         """Return the namespace that ``/proc/PID/ns/NAME`` names."""
-        if name == "pid_for_children":
-            return self._children_in.get(owner, self._of[owner]["pid"])
+        if name in FOR_CHILDREN.values():
+            return self._of_children(owner)[name.partition("_")[0]]
         return self._of[owner].get(name, "")
 
     def pin(self, mnt: str, target: str, space: str) -> None:
@@ -159,7 +180,7 @@ class Namespaces:
     def _of_living(self, draft: Draft) -> Iterator[str]:
         for task in draft.get("tasks") or {}:
             yield from self._of[task].values()
-            yield self._children_in.get(task, "")
+            yield from self._children_in.get(task, {}).values()
 
     def _around(self, rows: Mapping[str, Any], spaces: Iterable[str]) -> Iterator[str]:
         """Yield namespaces, those around them, and their owners: these live as long as what is in them."""

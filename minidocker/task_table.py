@@ -16,7 +16,7 @@ from minidocker.cgroup_table import Cgroups
 from minidocker.kernel import Inner, SyscallEvent
 from minidocker.link_table import Links
 from minidocker.mount_table import Mounts
-from minidocker.namespace_table import Namespaces, kinds_of
+from minidocker.namespace_table import FOR_CHILDREN, Namespaces, kinds_of
 from minidocker.sources import CGROUP, NAMESPACE, PIPE, PROC, RANDOM, SOCKET, TASK, Source, Sources, in_proc
 from minidocker.state import Change, Draft, State
 from minidocker.trace import ASIDE
@@ -28,6 +28,9 @@ USAGE: Final = "usage"
 HOST: Final = "0"
 
 _PROC: Final = re.compile(r"/proc/(self|\d+)(?:/(.*))?")
+#: The clocks by their numbers, as ``timens_offsets`` may name them (clock_gettime(2)).
+CLOCKS: Final = {"1": "monotonic", "7": "boottime"}
+
 _CAPABILITY: Final = {1 << number: name for name, number in linux.CAPABILITIES.items()}
 
 
@@ -58,7 +61,8 @@ class Tasks:
         parent = task.rpartition(".")[0]
         row = {**(draft.get("tasks", parent) or {"uid": 0}), "name": name, "parent": parent, "status": "running"}
         row |= {"namespaces": dict(self.spaces.of(task)), "pids": list(pids)}
-        row.pop("pid_for_children", None)
+        for key in FOR_CHILDREN.values():
+            row.pop(key, None)
         self._names.add(task)
         self._pids[task] = pids
         self.mounts.begin(task, parent)
@@ -234,6 +238,7 @@ class Tasks:
 
     def _execve(self, draft: Draft, event: SyscallEvent) -> None:
         draft.put(("tasks", event.task, "name"), posixpath.basename(event.args[0]))
+        self.spaces.execve(draft, event.task)
         self._sweep(draft)
 
     def _exit(self, draft: Draft, event: SyscallEvent) -> None:
@@ -383,6 +388,10 @@ class Tasks:
             if owner and name in ("uid_map", "gid_map"):
                 rows = [[int(word) for word in line.split()] for line in event.args[1].decode().splitlines() if line]
                 draft.put(("namespaces", self.spaces.of(owner)["user"], name), rows)
+            elif owner and name == "timens_offsets":
+                space = self.spaces.file(owner, "time_for_children")
+                for clock, seconds, _ in filter(None, map(str.split, event.args[1].decode().splitlines())):
+                    draft.put(("namespaces", space, CLOCKS.get(clock, clock)), int(seconds))
 
     def _pid(self, draft: Draft, event: SyscallEvent, pid: int) -> str:
         return self.find(event.task, pid, draft.state) if pid else event.task

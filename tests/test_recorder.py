@@ -63,7 +63,7 @@ def test_tasks_appear_become_programs_end_and_are_reaped():
     assert "0.1.1" not in states[-1]
     assert states[-1]["0.1"]["namespaces"] == {
         "user": "user:1", "mnt": "mnt:2", "pid": "pid:2", "uts": "uts:1", "ipc": "ipc:1", "net": "net:1",
-        "cgroup": "cgroup:1",
+        "cgroup": "cgroup:1", "time": "time:1",
     }  # fmt: skip
     assert trace.steps[-1].like == "0.1.1 ended: [{WIFEXITED(s) && WEXITSTATUS(s) == 3}]"
 

@@ -52,7 +52,7 @@ def test_a_clone_makes_the_namespaces_that_its_flags_name():
     story.clone(ALL, pids=(7, 1))
     state = story.state
     assert set(state["tasks"]["0.1"]["namespaces"].values()) == {
-        "user:1", "mnt:2", "pid:2", "uts:2", "ipc:2", "net:2", "cgroup:2",
+        "user:1", "mnt:2", "pid:2", "uts:2", "ipc:2", "net:2", "cgroup:2", "time:1",
     }  # fmt: skip
     assert state["namespaces"]["pid:2"] == {"kind": "pid", "parent": "pid:1", "owner": "user:1"}
     assert state["tasks"]["0.1"]["pids"] == [7, 1]
@@ -67,6 +67,23 @@ def test_a_user_namespace_owns_what_is_made_with_it():
     state = story.state
     assert state["namespaces"]["uts:2"]["owner"] == "user:2"
     assert state["namespaces"]["user:2"] == {"kind": "user", "parent": "user:1", "uid_map": [[0, 1000, 1]]}
+
+
+def test_a_time_namespace_is_for_the_children_and_for_what_is_executed():
+    story = Story()
+    story.clone(pids=(7,))
+    story.call("unshare", linux.CLONE_NEWTIME, task="0.1")
+    story.call("open", "/proc/self/timens_offsets", linux.O_WRONLY, task="0.1", result=3)
+    story.call("write", 3, b"7 1000 0\n1 -5 0\n", task="0.1", result=16)
+    story.clone(task="0.1", pids=(8,))
+    state = story.state
+    assert state["namespaces"]["time:2"] == {"kind": "time", "owner": "user:1", "boottime": 1000, "monotonic": -5}
+    first, child = state["tasks"]["0.1"], state["tasks"]["0.1.1"]
+    assert (first["namespaces"]["time"], first["time_for_children"]) == ("time:1", "time:2")
+    assert (child["namespaces"]["time"], child.get("time_for_children")) == ("time:2", None)
+    story.call("execve", "/bin/sleep", ["sleep"], {}, task="0.1")
+    first = story.state["tasks"]["0.1"]
+    assert (first["namespaces"]["time"], first.get("time_for_children")) == ("time:2", None)
 
 
 def test_unshare_of_pids_is_for_the_children_and_nested():

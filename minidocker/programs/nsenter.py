@@ -10,6 +10,7 @@ from minidocker.linux import (
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
+    CLONE_NEWTIME,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     O_CLOEXEC,
@@ -23,7 +24,7 @@ from minidocker.system import System
 KINDS: Final = (
     ("U", "user", "user", CLONE_NEWUSER), ("C", "cgroup", "cgroup", CLONE_NEWCGROUP), ("i", "ipc", "ipc", CLONE_NEWIPC),
     ("u", "uts", "uts", CLONE_NEWUTS), ("n", "net", "net", CLONE_NEWNET), ("p", "pid", "pid", CLONE_NEWPID),
-    ("m", "mount", "mnt", CLONE_NEWNS),
+    ("m", "mount", "mnt", CLONE_NEWNS), ("T", "time", "time", CLONE_NEWTIME),
 )  # fmt: skip
 LONG: Final = (
     "target=", "all", *(name for _, word, _, _ in KINDS for name in (word, f"{word}=")), "no-fork",
@@ -38,7 +39,7 @@ class Failed(Exception):
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Join the namespaces that are named, and become a program there, a shell if none is named."""
     try:
-        options = parse(argv, "+t:aUCiunpmFS:G:", LONG)
+        options = parse(argv, "+t:aUCiunpmTFS:G:", LONG)
         opened = await _open(k, options)
         await _enter(k, opened)
         await _become_user(k, options, joins_user=any(kind[0] == "U" for kind, _ in opened))

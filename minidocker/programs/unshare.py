@@ -1,5 +1,6 @@
 """unshare: run a program in namespaces of its own, in util-linux's words (unshare(1))."""
 
+import re
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from minidocker.linux import (
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
+    CLONE_NEWTIME,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     MS_NODEV,
@@ -28,12 +30,19 @@ from minidocker.system import System
 KINDS: Final = {
     "m": ("mount", CLONE_NEWNS), "u": ("uts", CLONE_NEWUTS), "i": ("ipc", CLONE_NEWIPC), "n": ("net", CLONE_NEWNET),
     "p": ("pid", CLONE_NEWPID), "U": ("user", CLONE_NEWUSER), "C": ("cgroup", CLONE_NEWCGROUP),
+    "T": ("time", CLONE_NEWTIME),
 }  # fmt: skip
 PROPAGATION: Final = {"slave": MS_SLAVE, "shared": MS_SHARED, "private": MS_PRIVATE, "unchanged": 0}
+#: The clocks that a time namespace has of its own, by their numbers (clock_gettime(2)), in the order of setting.
+CLOCKS: Final = {"boottime": 7, "monotonic": 1}
 LONG: Final = (
     *(word for word, _ in KINDS.values()), "fork", "map-root-user", "map-current-user", "mount-proc", "mount-proc=",
-    "propagation=", "setgroups=",
+    "propagation=", "setgroups=", *(f"{clock}=" for clock in CLOCKS),
 )  # fmt: skip
+
+
+TIME_WORDS: Final = ("failed to open", "failed to write to")
+_NUMBER: Final = re.compile(r"\s*[+-]?\d+")
 
 
 class Failed(Exception):
@@ -43,17 +52,21 @@ class Failed(Exception):
 async def main(k: System, argv: list[str], environ: dict[str, str]) -> int:
     """Move into new namespaces, and become a program there, a shell if none is named."""
     try:
-        options = parse(argv, "+muinpUCfrc", LONG)
+        options = parse(argv, "+muinpUCTfrc", LONG)
         wanted = _flags(options)
     except Usage as usage:
         await stdio.complain(k, f"unshare: {usage}\nTry 'unshare --help' for more information.")
         return 1
+    except Failed as failed:
+        await stdio.complain(k, f"unshare: {failed}")
+        return 1
     words = options.operands or [environ.get("SHELL", "/bin/sh")]
     ids = await k.geteuid(), await k.getegid()
     try:
-        await k.unshare(wanted)
-    except OSError as error:
-        await stdio.complain(k, f"unshare: unshare failed: {stdio.reason(error)}")
+        await _try(k.unshare(wanted), "unshare failed")
+        await _set_clocks(k, options)
+    except Failed as failed:
+        await stdio.complain(k, f"unshare: {failed}")
         return 1
     if not {"f", "fork"} & options.given.keys():
         return await _go_on(k, options, wanted, ids, words, environ)
@@ -72,7 +85,19 @@ def _flags(options: Options) -> int:
         raise Usage(f"unsupported propagation mode: {options.get('propagation')}")
     if options.get("setgroups", "allow") not in ("allow", "deny"):
         raise Usage(f"unsupported --setgroups argument '{options.get('setgroups')}'")
+    for clock in CLOCKS:
+        if clock in options and not flags & CLONE_NEWTIME:
+            raise Failed("options --monotonic and --boottime require unsharing of a time namespace (-t)")
+        if not _NUMBER.fullmatch(options.get(clock, "0")):
+            raise Failed(f"failed to parse {clock} offset: '{options.get(clock)}'")
     return flags
+
+
+async def _set_clocks(k: System, options: Options) -> None:
+    """Set the clocks of the new time namespace ahead, or back, by so many seconds."""
+    for clock, number in CLOCKS.items():
+        if clock in options:
+            await _write(k, "/proc/self/timens_offsets", f"{number} {int(options.get(clock, '0'))} 0", TIME_WORDS)
 
 
 def _maps(options: Options) -> bool:
@@ -110,12 +135,13 @@ async def _map(k: System, options: Options, ids: tuple[int, int]) -> None:
         await _write(k, "/proc/self/setgroups", groups)
 
 
-async def _write(k: System, path: str, text: str) -> None:
+async def _write(k: System, path: str, text: str, words: tuple[str, str] = ("cannot open", "write failed")) -> None:
+    """Write a text into a file; ``words`` say what has failed, if opening or writing does."""
     try:
         fd = await k.open(path, O_WRONLY)
     except OSError as error:
-        raise Failed(f"cannot open {path}: {stdio.reason(error)}") from error
-    await _try(k.write(fd, text.encode()), f"write failed {path}")
+        raise Failed(f"{words[0]} {path}: {stdio.reason(error)}") from error
+    await _try(k.write(fd, text.encode()), f"{words[1]} {path}")
     await k.close(fd)
 
 

@@ -12,7 +12,6 @@ from typing import Final
 from minidocker.kernel import Capabilities
 from minidocker.linux import (
     PR_CAP_AMBIENT,
-    PR_CAP_AMBIENT_CLEAR_ALL,
     PR_CAP_AMBIENT_IS_SET,
     PR_CAPBSET_READ,
     PR_SET_KEEPCAPS,
@@ -59,14 +58,12 @@ def after_execve() -> None:
     uid, euid, suid = os.getresuid()
     if suid != euid:
         os.setresuid(uid, euid, euid)
-    if uid != euid:
-        syscalls.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     now = capget()
     if euid == 0:
         permitted = now.permitted & (_bounding(now.permitted) | now.inheritable)
         wanted = (permitted, permitted)
     elif uid == 0:
-        wanted = (0, now.permitted & (_bounding(now.permitted) | now.inheritable))
+        wanted = (_ambient(now.permitted), now.permitted & (_bounding(now.permitted) | now.inheritable))
     else:
         ambient = _ambient(now.permitted)
         wanted = (ambient, ambient)

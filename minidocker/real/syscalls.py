@@ -8,7 +8,7 @@ import ctypes
 import os
 from typing import Final
 
-from minidocker.linux import CLONE_INTO_CGROUP
+from minidocker.linux import CLONE_INTO_CGROUP, CLONE_NEWTIME
 
 __all__ = [
     "brk", "check", "clone", "fsconfig", "fsmount", "fsopen", "getdomainname", "libc", "mount", "move_mount",
@@ -115,8 +115,9 @@ def clone(flags: int, cgroup: int | None = None) -> int:
     Return 0 in the child, the child's pid in the parent, who gets SIGCHLD when it ends. ``cgroup`` is a descriptor of
     a v2 control group's directory, in which the child begins (clone3's CLONE_INTO_CGROUP).
     """
-    if cgroup is not None:
-        wanted = _CloneArgs(flags=flags | CLONE_INTO_CGROUP, exit_signal=_SIGCHLD, cgroup=cgroup)
+    if cgroup is not None or flags & CLONE_NEWTIME:  # to clone(2) that flag is a part of the exit signal
+        flags |= CLONE_INTO_CGROUP if cgroup is not None else 0
+        wanted = _CloneArgs(flags=flags, exit_signal=_SIGCHLD, cgroup=cgroup or 0)
         return check(libc.syscall(_CLONE3, ctypes.byref(wanted), ctypes.c_size_t(ctypes.sizeof(wanted))))
     return check(libc.syscall(_CLONE, ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_ulong(0)] * 4))
 

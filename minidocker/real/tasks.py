@@ -17,7 +17,7 @@ from stat import S_ISFIFO, S_ISSOCK
 from typing import Any, Final, NoReturn
 
 from minidocker import programs
-from minidocker.linux import CLONE_NEWNET, IPC_NOWAIT, PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
+from minidocker.linux import CLONE_NEWNET, CLONE_NEWTIME, IPC_NOWAIT, PIPE_BUF, SIG_DFL, SIGABRT, STDERR_FILENO
 from minidocker.real import capability, execve, ipc, memory, netns, syscalls, wire
 from minidocker.real.direct import OWN_FDS, Direct, checked
 from minidocker.real.host import own_fd
@@ -62,6 +62,8 @@ class TaskCalls(TaskSockets, Direct):
         """Where shared memory is attached."""
         self.mapped: dict[int, int] = {}
         """What was mapped, address → bytes; to unmap once more what was unmapped since does nothing."""
+        self.time_apart = False
+        """Has it made a time namespace for its children? An execve brings it there itself."""
 
     def sys_read(self, fd: int, n: int) -> bytes:
         """Read, waiting for data (read(2))."""
@@ -91,6 +93,11 @@ class TaskCalls(TaskSockets, Direct):
     def sys_wait4(self, pid: int, options: int = 0) -> tuple[int, int]:
         """Reap a child, waiting for its end (wait4(2))."""
         return self.signals.wait4(pid, options)
+
+    def sys_unshare(self, flags: int) -> None:
+        """Move into new namespaces (unshare(2)); of a new time namespace that is noted, for execve."""
+        super().sys_unshare(flags)
+        self.time_apart |= bool(flags & CLONE_NEWTIME)
 
     def sys_msgsnd(self, msqid: int, mtype: int, data: bytes, flags: int = 0) -> None:
         """Append a message, waiting for room (msgsnd(2))."""
@@ -157,6 +164,17 @@ class TaskCalls(TaskSockets, Direct):
         """End (_exit(2))."""
         raise Exit(status & 0xFF)
 
+    def begin_time(self) -> None:
+        """Come into the time namespace for children, as by execve(2): here that takes /proc, and setns(2)'s rights."""
+        if self.time_apart:
+            self.time_apart = False
+            with suppress(OSError):
+                fd = os.open("/proc/self/ns/time_for_children", os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    syscalls.setns(fd, CLONE_NEWTIME)
+                finally:
+                    os.close(fd)
+
     def close_on_exec(self) -> None:
         """Do what execve(2) does to descriptors, memory and signals."""
         while self.attached:
@@ -189,6 +207,7 @@ class Task:
                 self.keep(fds)
             os.closerange(OWN_FDS, self.channel)
             os.closerange(self.channel + 1, _MOST_FDS)
+            self.calls.time_apart = False
             self.calls.signals.after_clone()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD} - set(self.calls.signals.handlers))
             for signum in {signal.SIGIO, signal.SIGPIPE, signal.SIGXFSZ} - self.calls.signals.ignored:
@@ -307,6 +326,7 @@ class Task:
             self.execve_for_real(path, argv, env)
         self.actor = basename(path.rstrip("/"))[:TASK_COMM_LEN]
         self.title.set(self.actor, program.argv)
+        self.calls.begin_time()
         capability.after_execve()
         raise Become(program.main(System(), program.argv, dict(env)))
 

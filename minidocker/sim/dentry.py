@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 class Dentry:
     """A name in a directory. The root of a file system is its own parent. ``extra`` is the file system's to use."""
 
-    __slots__ = ("__weakref__", "children", "extra", "hashed", "inode", "mounts", "name", "parent", "superblock")
+    __slots__ = (
+        "__weakref__", "children", "extra", "gone", "hashed", "inode", "mounts", "name", "parent", "superblock",
+    )  # fmt: skip
 
     def __init__(self, name: str, parent: "Dentry | None", inode: "Inode | None", superblock: "SuperBlock") -> None:
         """Make a dentry that is not in the cache yet; ``inode`` None: negative."""
@@ -25,6 +27,8 @@ class Dentry:
         self.children: dict[str, Dentry] = {}
         self.hashed = parent is None
         self.extra = 0
+        self.gone = False
+        """Was its name removed? Then nothing can be mounted on it any more (cant_mount)."""
         self.mounts = 0
         """How many mounts lie on it, in all namespaces."""
 

@@ -156,6 +156,7 @@ def sys_unlink(task: "Task", path: str) -> None:
         fail(errno.EISDIR)
     _require_no_mount(task, dentry)
     directory.unlink(dentry)
+    dentry.gone = True
 
 
 def sys_rmdir(task: "Task", path: str) -> None:
@@ -192,6 +193,7 @@ def sys_rename(task: "Task", src: str, dst: str) -> None:
     if target is not None:
         _require_no_mount(task, new)
     old_last.parent.inode.rename(old, new)
+    new.gone = target is not None
 
 
 def _rename_pair(task: "Task", old_last: Last, new_last: Last) -> "tuple[Dentry, Dentry]":

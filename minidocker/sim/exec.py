@@ -57,6 +57,7 @@ def sys_execve(task: "Task", path: str, argv: Sequence[str], env: Mapping[str, s
     task.coroutine = program(SYSTEM, arguments, dict(env))
     if old is not None:
         close(old)
+    task.ns.begin_time()
     task.files.close_on_exec()
     task.signals.reset()
     task.name = path.rstrip("/").rpartition("/")[2][:15]

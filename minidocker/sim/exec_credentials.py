@@ -51,19 +51,23 @@ def _take_file_ids(task: "Task", new: Credentials, location: "Location") -> None
 
 
 def _transform(old: Credentials, new: Credentials) -> bool:
-    """Compute the new sets; return whether they hold more than before (cap_bprm_creds_from_file)."""
+    """Compute the new sets; return whether they hold more than before (cap_bprm_creds_from_file).
+
+    As since Linux 6.17: what counts as a change of ids is what this execve changes. Before, it was an effective id that
+    is not the real one.
+    """
     root = new.user.kuid(0)
     is_root = root in (new.uid, new.euid)
     new.permitted = new.bounding | new.inheritable if is_root else 0
-    is_setid = new.euid != new.uid or new.egid != new.gid
-    if new.no_new_privs and (is_setid or new.permitted & ~old.permitted):
-        if not new.capable(new.user, "CAP_SETUID") or new.no_new_privs:
-            new.euid, new.egid = new.uid, new.gid
+    is_effective = new.euid == root
+    ids_changed = new.euid != old.euid or new.egid not in (old.egid, *old.groups)
+    if new.no_new_privs and (ids_changed or new.permitted & ~old.permitted):
+        new.euid, new.egid = new.uid, new.gid
         new.permitted &= old.permitted
     new.suid, new.sgid = new.euid, new.egid
-    if is_setid:
+    if ids_changed:
         new.ambient = 0
     new.permitted |= new.ambient
-    new.effective = new.permitted if new.euid == root else new.ambient
+    new.effective = new.permitted if is_effective else new.ambient
     new.keepcaps = False
     return bool(new.permitted & ~old.permitted)

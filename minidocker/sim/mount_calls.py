@@ -106,11 +106,11 @@ def _names(dentry: "Dentry") -> list[str]:
 
 
 def _graft(tree: Mount, place: Location) -> None:
-    """Attach: a directory on a directory, anything else on anything else (ENOTDIR)."""
+    """Attach: a directory on a directory, anything else on anything else (ENOTDIR), on nothing removed (ENOENT)."""
+    if place.inode.dead or place.dentry.gone:
+        fail(errno.ENOENT)
     if place.inode.is_dir != tree.root.inode.is_dir:  # type: ignore[union-attr]  # a mount's root is positive
         fail(errno.ENOTDIR)
-    if place.inode.dead:
-        fail(errno.ENOENT)
     attach_propagated(tree, place.mount, place.dentry)
 
 

@@ -25,6 +25,7 @@ from minidocker.sim.namespace import FIRST_NUMBERS, Namespace, numbers
 from minidocker.sim.net.namespace import NetNamespace
 from minidocker.sim.pid_namespace import PidNamespace
 from minidocker.sim.refuse import refuse
+from minidocker.sim.time_namespace import TimeNamespace
 from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import UtsNamespace
 
@@ -40,14 +41,13 @@ if TYPE_CHECKING:
 #: The kinds that are modelled, by their names in ``/proc/PID/ns``.
 KINDS: Final = {
     "mnt": CLONE_NEWNS, "pid": CLONE_NEWPID, "uts": CLONE_NEWUTS, "ipc": CLONE_NEWIPC, "net": CLONE_NEWNET,
-    "cgroup": CLONE_NEWCGROUP, "user": CLONE_NEWUSER,
+    "cgroup": CLONE_NEWCGROUP, "user": CLONE_NEWUSER, "time": CLONE_NEWTIME,
 }  # fmt: skip
 #: The names in ``/proc/PID/ns``.
-NAMES: Final = sorted([*KINDS, "pid_for_children"])
+NAMES: Final = sorted([*KINDS, "pid_for_children", "time_for_children"])
 MODELLED: Final = sum(KINDS.values())
-NOT_MODELLED: Final = {CLONE_NEWTIME: "CLONE_NEWTIME"}
-#: The kinds that end when nobody refers to them any more.
-COUNTED: Final = ("mnt", "uts", "ipc", "net", "cgroup")
+#: The places of namespaces that end when nobody refers to them any more.
+COUNTED: Final = ("mnt", "uts", "ipc", "net", "cgroup", "time", "time_for_children")
 
 
 class CgroupNamespace(Namespace):
@@ -63,9 +63,9 @@ class CgroupNamespace(Namespace):
 
 
 class Namespaces:
-    """The namespaces of one task (Linux's struct nsproxy, and the PID namespace that its children will be in)."""
+    """The namespaces of one task (Linux's struct nsproxy), and those in which only its children will be."""
 
-    __slots__ = ("_ids", "cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "uts")
+    __slots__ = ("_ids", "cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "uts")
 
     def __init__(self, root: "Mount", hostname: str = "host") -> None:
         """Start the outermost namespaces, those of a kernel that boots, around a tree of mounts."""
@@ -76,6 +76,7 @@ class Namespaces:
         self.ipc = IpcNamespace(FIRST_NUMBERS["ipc"], FIRST)
         self.net = NetNamespace(FIRST_NUMBERS["net"], FIRST, root.superblock.kernel)
         self.cgroup = CgroupNamespace(FIRST_NUMBERS["cgroup"], FIRST)
+        self.time = self.time_for_children = TimeNamespace(FIRST_NUMBERS["time"], FIRST)
         for kind in COUNTED:
             self.of_kind(kind).get()
 
@@ -85,6 +86,7 @@ class Namespaces:
         new._ids = self._ids  # noqa: SLF001  its own class
         new.mnt, new.uts, new.ipc, new.net, new.cgroup = self.mnt, self.uts, self.ipc, self.net, self.cgroup
         new.pid, new.pid_for_children = self.pid, self.pid_for_children
+        new.time, new.time_for_children = self.time, self.time_for_children
         for kind in COUNTED:
             new.of_kind(kind).get()
         return new
@@ -105,14 +107,24 @@ class Namespaces:
 
     def enter(self, namespace: Namespace) -> None:
         """Put a namespace in the place of the one of its kind; a PID namespace is only for children."""
-        if namespace.kind == "pid":
-            assert isinstance(namespace, PidNamespace)
+        if isinstance(namespace, PidNamespace):
             self.pid_for_children = namespace
             return
-        old = self.of_kind(namespace.kind)
+        self._put(namespace.kind, namespace)
+        if isinstance(namespace, TimeNamespace):
+            self._put("time_for_children", namespace)
+            namespace.frozen = True
+
+    def _put(self, place: str, namespace: Namespace) -> None:
+        old = self.of_kind(place)
         namespace.get()
-        setattr(self, namespace.kind, namespace)
+        setattr(self, place, namespace)
         old.put()
+
+    def begin_time(self) -> None:
+        """Come into the time namespace for children: as a child, or by execve (timens_on_fork)."""
+        if self.time is not self.time_for_children:
+            self.enter(self.time_for_children)
 
     def enter_new(self, flags: int, fs: "FsContext", owner: "UserNamespace") -> None:
         """Put new namespaces in the place of old ones. Root and working directory in fs move to the copied mounts."""
@@ -126,6 +138,8 @@ class Namespaces:
             self.enter(IpcNamespace(self.next_id(), owner))
         if flags & CLONE_NEWCGROUP:
             self.enter(CgroupNamespace(self.next_id(), owner))
+        if flags & CLONE_NEWTIME:
+            self._put("time_for_children", TimeNamespace(self.next_id(), owner, self.time_for_children))
         if flags & CLONE_NEWNET:
             self.enter(NetNamespace(self.next_id(), owner, self.net.kernel))
 
@@ -138,10 +152,7 @@ def namespace_of(task: "Task", name: str) -> Namespace | None:
 
 
 def check_flags(flags: int) -> None:
-    """Refuse flags that are not modelled (EINVAL, by name)."""
-    for flag, name in NOT_MODELLED.items():
-        if flags & flag:
-            refuse(errno.EINVAL, f"does not model {name}")
+    """Refuse flags that are not modelled (EINVAL)."""
     if flags & ~MODELLED:
         refuse(errno.EINVAL, f"does not model flags {flags & ~MODELLED:#x}")
 
@@ -175,7 +186,7 @@ def credentials_for(task: "Task", flags: int) -> Credentials:
 
 
 def sys_unshare(task: "Task", flags: int) -> None:
-    """Move the caller into new namespaces (unshare(2)): all or none. A new PID namespace takes the next child.
+    """Move the caller into new namespaces (unshare(2)): all or none. New PID and time namespaces take children only.
 
     A new user namespace comes first, so that the others belong to it, and nobody needs to be root for them.
     """

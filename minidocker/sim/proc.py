@@ -347,9 +347,10 @@ class TextFile(OpenFile):
         write = SETTINGS.get(self.location[1].name)
         if write is None:
             fail(errno.EINVAL)
-        write(task, self, data)
-        self._offset += len(data)
-        return len(data)
+        written = write(task, self, data)
+        written = len(data) if written is None else written
+        self._offset += written
+        return written
 
     @property
     def at_start(self) -> bool:

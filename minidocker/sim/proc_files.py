@@ -64,7 +64,8 @@ def _group(view: View) -> int:
 def stat(view: View) -> str:
     """Return ``/proc/PID/stat``: 52 fields, of which what is not counted here is 0."""
     task = view.subject
-    start = (task.started_ns - view.kernel.booted_ns) * TICKS // 1_000_000_000
+    ahead_ns = view.reader.ns.time.offsets["boottime"]
+    start = (task.started_ns - view.kernel.booted_ns + ahead_ns) * TICKS // 1_000_000_000
     group = _group(view)
     head = f"{view.pids.number(task)} ({task.comm}) {state(task)} {_parent_pid(view)} {group} {group} 0 -1 0"
     tick = 1_000_000_000 // TICKS
@@ -190,9 +191,17 @@ def _mountinfo_line(reader: "Task", mount: "Mount", path: str) -> str:
 
 
 def uptime(view: View) -> str:
-    """Return ``/proc/uptime``: seconds since the start, and 0.00 for the idle ones, which are not counted."""
-    seconds = (view.kernel.clock.now_ns() - view.kernel.booted_ns) / 1e9
-    return f"{seconds:.2f} 0.00\n"
+    """Return ``/proc/uptime``: seconds since the start, and 0.00 for the idle ones, which are not counted.
+
+    It is CLOCK_BOOTTIME, as the reader's time namespace has it.
+    """
+    now_ns = view.kernel.clock.now_ns() - view.kernel.booted_ns + view.reader.ns.time.offsets["boottime"]
+    return f"{now_ns / 1e9:.2f} 0.00\n"
+
+
+def timens_offsets(view: View) -> str:
+    """Return ``/proc/PID/timens_offsets``: of the time namespace in which its children will be."""
+    return view.subject.ns.time_for_children.show() if view.subject.alive else ""
 
 
 def version(view: View) -> str:
@@ -267,6 +276,7 @@ OF_TASK: Final[dict[str, tuple[int, Text]]] = {
     "uid_map": (0o644, uid_map),
     "gid_map": (0o644, gid_map),
     "setgroups": (0o644, setgroups),
+    "timens_offsets": (0o644, timens_offsets),
     "cgroup": (0o444, cgroup),
     "oom_score_adj": (0o644, oom_score_adj),
 }

@@ -1,4 +1,7 @@
-"""What can be set by writing to a file of proc (proc(5)): each function takes the writer, the open file, the bytes."""
+"""What can be set by writing to a file of proc (proc(5)): each function takes the writer, the open file, the bytes.
+
+It returns how many it took, if that may be fewer than all.
+"""
 
 import errno
 from collections.abc import Callable
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from minidocker.linux import fail
 from minidocker.sim import id_map
+from minidocker.sim.time_namespace import write_offsets
 from minidocker.sim.user_namespace import FIRST
 from minidocker.sim.uts import LONGEST
 
@@ -82,6 +86,12 @@ def _setgroups(task: "Task", file: "TextFile", data: bytes) -> None:
     id_map.write_setgroups(file.subject.creds.user, data)
 
 
+def _timens_offsets(task: "Task", file: "TextFile", data: bytes) -> int:
+    _require_start(file)
+    assert file.subject is not None
+    return write_offsets(task, file.subject, file.creds, data)
+
+
 def _oom_score_adj(task: "Task", file: "TextFile", data: bytes) -> None:
     """Make a task more or less likely to be killed: EINVAL beyond a thousand, EACCES for less without the right."""
     try:
@@ -98,7 +108,7 @@ def _oom_score_adj(task: "Task", file: "TextFile", data: bytes) -> None:
 
 
 #: By the file's name.
-SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
+SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], int | None]"]] = {
     "hostname": _hostname,
     "domainname": _domainname,
     "comm": _comm,
@@ -108,5 +118,6 @@ SETTINGS: Final[dict[str, "Callable[[Task, TextFile, bytes], None]"]] = {
     "uid_map": _uid_map,
     "gid_map": _gid_map,
     "setgroups": _setgroups,
+    "timens_offsets": _timens_offsets,
     "oom_score_adj": _oom_score_adj,
 }

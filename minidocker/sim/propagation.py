@@ -100,7 +100,8 @@ def receivers(mount: "Mount") -> "Iterator[Mount]":
 
 def attach_propagated(tree: "Mount", parent: "Mount", mountpoint: "Dentry") -> None:
     """Attach a tree of mounts at a place, and a copy of it at every place that hears of it."""
-    listeners = [other for other in receivers(parent) if mountpoint.is_below(other.root)]
+    heard = (other for other in receivers(parent) if other.namespace is not None)  # the new ones are in none yet
+    listeners = [other for other in heard if mountpoint.is_below(other.root)]
     if parent.group is not None:
         for mount in tree.tree():
             change_propagation(mount, MS_SHARED)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minidocker.sim.task import Task
 
 #: In this order several are joined: the user namespace first, since in its right the others are (validate_nsset).
-ORDER = ("user", "mnt", "uts", "ipc", "pid", "cgroup", "net")
+ORDER = ("user", "mnt", "uts", "ipc", "pid", "cgroup", "net", "time")
 
 
 @dataclass(slots=True)

@@ -49,7 +49,12 @@ def sys_clone(
     check_flags(flags)
     creds = credentials_for(task, flags)
     group = membership.born_in(task, cgroup)
-    namespaces, fs = _namespaces(task, flags, creds, group)
+    memory = _memory(task)
+    try:
+        namespaces, fs = _namespaces(task, flags, creds, group)
+    except OSError:
+        detach_all(task, memory)  # Linux copies the memory before it asks for namespaces: segments note who let go
+        raise
     files = _descriptors(task, fds)
     kernel = task.kernel
     task.born += 1
@@ -64,7 +69,7 @@ def sys_clone(
         files=files,
         ns=namespaces,
         signals=task.signals.copy(),
-        memory=_memory(task),
+        memory=memory,
         coroutine=main(SYSTEM, *args),
         argv=list(task.argv),
         environ=dict(task.environ),
@@ -98,6 +103,7 @@ def _namespaces(task: Task, flags: int, creds: "Credentials", group: "Cgroup | N
     namespaces, fs = new_namespaces(task, flags, creds)
     try:
         namespaces.pid = namespaces.pid_for_children
+        namespaces.begin_time()
         namespaces.pid.free()
         _may_fork(task, namespaces, group)
     except OSError:

@@ -402,7 +402,7 @@ def test_the_namespaces_of_a_nested_task(show):
     numbers = page.locator(".d-number.d-now")
     assert numbers.count() == 3
     assert page.locator(".d-number.d-own.d-now").count() == 1
-    assert page.locator(".d-lane.d-first").count() == 7
+    assert page.locator(".d-lane.d-first").count() == 8
 
 
 def test_the_frame_travels_unless_motion_is_unwanted(show):

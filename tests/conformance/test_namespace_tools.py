@@ -12,6 +12,9 @@ SEGMENTS = (
 )
 SEMAPHORES = "\n------ Semaphore Arrays --------\nkey        semid      owner      perms      nsems     \n"
 ONE = "KEY        0          root       640        1000       0                       "
+FILE = "/proc/self/timens_offsets"
+RANGE = "Numerical result out of range"
+OFFSETS = "monotonic  {:>10}         0\nboottime   {:>10}         0\n"
 TRY = "Try '{0} --help' for more information.\n"
 
 CASES = [
@@ -29,6 +32,21 @@ CASES = [
     ("unshare -Z; echo $?", "1\n", "unshare: invalid option -- 'Z'\n" + TRY.format("unshare")),
     ("unshare --propagation odd -m true", "", "unshare: unsupported propagation mode: odd\n" + TRY.format("unshare")),
     ("unshare -u sh -c 'hostname there; sleep 9' & sleep 0.3; nsenter -t $! -u hostname; kill $!", "there\n", ""),
+    ("unshare -T --boottime 50 --monotonic=7 cat /proc/self/timens_offsets", OFFSETS.format(7, 50), ""),
+    ("unshare -T --boottime 500000 cat /proc/uptime | cut -c1", "5\n", ""),
+    (f"unshare -fT --boottime 5 sh -c 'echo 7 6 0 > {FILE}'", "", "sh: write error: Permission denied\n"),
+    ("unshare -T --boottime -9999999999 true", "", f"unshare: failed to write to {FILE}: {RANGE}\n"),
+    ("unshare -T --boottime=soon true", "", "unshare: failed to parse boottime offset: 'soon'\n"),
+    (
+        "unshare --boottime 5 true",
+        "",
+        "unshare: options --monotonic and --boottime require unsharing of a time namespace (-t)\n",
+    ),
+    (
+        "unshare -T --boottime 50 sleep 9 & sleep 0.3; nsenter -T -t $! cat /proc/self/timens_offsets; kill $!",
+        OFFSETS.format(0, 50),
+        "",
+    ),
     ("nsenter -t 9999 -m true", "", "nsenter: cannot open /proc/9999/ns/mnt: No such file or directory\n"),
     ("nsenter -m true", "", "nsenter: neither filename nor target pid supplied for ns/mnt\n"),
     ("nsenter -t x -m", "", "nsenter: failed to parse pid: 'x'\n"),

@@ -43,4 +43,4 @@ def without_lacking(line):
 @pytest.mark.parametrize("name", CASES)
 def test_case(kernel, name):
     lines, _ = report(kernel, CASES[name]["script"])
-    assert [without_lacking(line) for line in lines] == CASES[name]["says"]
+    assert list(map(without_lacking, lines)) == list(map(without_lacking, CASES[name]["says"]))

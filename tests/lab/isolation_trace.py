@@ -119,6 +119,10 @@ def isolation_trace() -> Trace:
     tell.call("mmap", 1 << 26, linux.MAP_POPULATE, result=1 << 40, inner=(oom,), **sh)
     tell.call("wait4", 7, linux.WNOHANG, result=(7, 9))
     tell.container("web", WEB, "exited", exit_code=137, oom_killed=True)
+    last = {"task": "0.2", "actor": "sh"}
+    tell.call("unshare", linux.CLONE_NEWTIME, **last)
+    tell.write("/proc/self/timens_offsets", b"7 1000 0", **last)
+    tell.call("clone", len, result=2, pids=(16, 2), child="0.2.1", **last)
     return tell.recorder.cut("docker run --name web -m 64m lab sh", "", "", 137)
 
 

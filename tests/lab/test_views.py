@@ -48,6 +48,13 @@ def test_a_namespace_without_tasks_is_told_of():
     assert lines(drawing)[-1].startswith("no task is in pid:4")
 
 
+def test_a_time_namespace_says_how_far_its_clocks_are_ahead():
+    drawing = drawing_of(RUN, "namespaces", len(RUN) - 1)
+    assert "time:2" in texts(drawing)
+    assert "+1000 s" in texts(drawing)
+    assert "its children are born in time:2" in lines(drawing)
+
+
 def test_what_was_written_and_by_which_flag():
     drawing = drawing_of(RUN, "cgroups", step("db is running"))
     assert "memory.max 67108864 (64 MiB)" in texts(drawing)

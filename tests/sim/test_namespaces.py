@@ -154,6 +154,11 @@ async def make_queue_and_pause(k):
     return 0
 
 
-def test_time_namespaces_are_refused_by_name(kernel):
-    with pytest.raises(OSError, match="does not model CLONE_NEWTIME"):
-        kernel.unshare(CLONE_NEWTIME)
+def test_a_time_namespace_ends_with_the_last_who_refers_to_it(kernel):
+    before = kernel.readlink("/proc/self/ns/time")
+    kernel.unshare(CLONE_NEWTIME)
+    assert kernel.readlink("/proc/self/ns/time") == before != kernel.readlink("/proc/self/ns/time_for_children")
+    first = kernel.host.ns.time_for_children
+    assert first.references == 1
+    kernel.unshare(CLONE_NEWTIME)
+    assert first.references == 0

@@ -11,7 +11,6 @@ from minidocker.kernel import Event
 from minidocker.linux import (
     CLONE_FILES,
     CLONE_NEWPID,
-    CLONE_NEWTIME,
     CLONE_VM,
     SIGKILL,
     WUNTRACED,
@@ -46,7 +45,6 @@ def test_lines_of_descent_and_names(kernel):
 @pytest.mark.parametrize(
     ("flag", "name"),
     [
-        (CLONE_NEWTIME, "CLONE_NEWTIME"),
         (CLONE_VM, "0x100"),
         (CLONE_FILES, "0x400"),
     ],

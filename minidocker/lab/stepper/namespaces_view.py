@@ -22,7 +22,7 @@ from minidocker.lab.stepper.drawing import (
 #: The kinds as they are shown, and what each of them isolates.
 KINDS: Final[Mapping[str, str]] = {
     "user": "who one is", "pid": "numbers", "mnt": "mounts", "net": "network", "ipc": "queues", "uts": "host name",
-    "cgroup": "groups",
+    "cgroup": "groups", "time": "clocks",
 }  # fmt: skip
 
 NAME, WIDE, NARROW, PIDS, HEAD, ROW = 152, 80, 54, 60, 46, 42
@@ -99,10 +99,16 @@ def _task(drawing: Drawing, state: State, old: State, task: str, y: int) -> None
     drawing.text(
         f"name {task}", "title dead" if status else "title", indent, y + 18, row.get("name", "?"), NAME - indent - 16
     )
-    born = f"children in {row['pid_for_children']}" if row.get("pid_for_children") else ""
+    later = _later(row)
+    born = f"children in {later}" if later else ""
     words = [task, container_of(state, task), f"uid {row['uid']}" if row.get("uid") else "", status, born]
     note = " · ".join(word for word in words if word)
     drawing.text(f"note {task}", "note", indent, y + 33, note, NAME - indent - 12)
+
+
+def _later(row: State) -> str:
+    """Return the namespaces that a task itself is not in, but its children will be."""
+    return ", ".join(row[name] for name in ("pid_for_children", "time_for_children") if row.get(name))
 
 
 def _lanes(drawing: Drawing, state: State, old: State, kind: str, tasks: Sequence[str], place: tuple[int, int]) -> None:
@@ -150,6 +156,9 @@ def _note(state: State, space: str) -> str:
     kind = space.partition(":")[0]
     if kind == "uts":
         return str(row.get("hostname", ""))
+    if kind == "time":
+        ahead = row.get("boottime", row.get("monotonic"))
+        return "" if ahead is None else f"{ahead:+} s"
     if kind == "user" and row.get("uid_map"):
         inside, outside, _ = row["uid_map"][0]
         return f"{inside} is {outside}"
@@ -208,5 +217,5 @@ def _say(drawing: Drawing, state: State, old: State, task: str) -> None:
     drawing.say(min(task.count("."), 5) + 1, " ".join(space for space in own if space), now=False)
     numbers = [f"{number or '?'} in {space}" for space, number in numbers_of(state, task).items()]
     drawing.say(min(task.count("."), 5) + 1, "number " + ", ".join(numbers) if numbers else "", now=False)
-    if row.get("pid_for_children"):
-        drawing.say(min(task.count("."), 5) + 1, f"its children are born in {row['pid_for_children']}", now=False)
+    if later := _later(row):
+        drawing.say(min(task.count("."), 5) + 1, f"its children are born in {later}", now=False)

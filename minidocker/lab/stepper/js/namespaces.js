@@ -9,6 +9,7 @@ const SPACE_KINDS = {
   ipc: "queues",
   uts: "host name",
   cgroup: "groups",
+  time: "clocks",
 };
 const N = { name: 152, wide: 80, narrow: 54, pids: 60, head: 46, row: 42, mostTasks: 40, mostPids: 6 };
 
@@ -46,6 +47,10 @@ export function namespaces(trace, state, old) {
   return drawing.done("namespaces", width, bottom + (held.length ? 50 : 32));
 }
 
+function forChildren(row) {
+  return [row.pid_for_children, row.time_for_children].filter(Boolean).join(", ");
+}
+
 function withoutTasks(state) {
   const used = new Set(Object.values(state.tasks || {}).flatMap((row) => Object.values(row.namespaces || {})));
   return Object.keys(state.namespaces || {}).filter((space) => !used.has(space));
@@ -76,7 +81,8 @@ function taskRow(drawing, state, old, task, y) {
   drawing.box(`task ${task}`, (old.tasks || {})[task] ? "row" : "row now", 0, y + 2, N.name - 6, N.row - 4);
   const indent = 10 + 12 * depthOf(task);
   drawing.text(`name ${task}`, status ? "title dead" : "title", indent, y + 18, row.name ?? "?", N.name - indent - 16);
-  const born = row.pid_for_children ? `children in ${row.pid_for_children}` : "";
+  const later = forChildren(row);
+  const born = later ? `children in ${later}` : "";
   const words = [task, containerOf(state, task), row.uid ? `uid ${row.uid}` : "", status, born];
   drawing.text(`note ${task}`, "note", indent, y + 33, words.filter(Boolean).join(" · "), N.name - indent - 12);
 }
@@ -113,6 +119,10 @@ function spaceNote(state, space) {
   const row = (state.namespaces || {})[space] || {};
   const kind = space.slice(0, space.indexOf(":"));
   if (kind === "uts") return row.hostname || "";
+  if (kind === "time") {
+    const ahead = row.boottime ?? row.monotonic;
+    return ahead === undefined ? "" : `${ahead < 0 ? "" : "+"}${ahead} s`;
+  }
   if (kind === "user" && (row.uid_map || []).length) return `${row.uid_map[0][0]} is ${row.uid_map[0][1]}`;
   if (kind === "user" || kind === "pid") return row.parent ? `in ${row.parent}` : "";
   if (kind !== "mnt" && kind !== "net") return "";
@@ -165,7 +175,7 @@ function sayTask(drawing, state, old, task) {
   drawing.say(depth + 1, own.filter(Boolean).join(" "));
   const numbers = [...numbersOf(state, task)].map(([space, number]) => `${number || "?"} in ${space}`);
   drawing.say(depth + 1, numbers.length ? `number ${numbers.join(", ")}` : "");
-  if (row.pid_for_children) drawing.say(depth + 1, `its children are born in ${row.pid_for_children}`);
+  if (forChildren(row)) drawing.say(depth + 1, `its children are born in ${forChildren(row)}`);
 }
 
 const sorted = (value) => value && Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
