@@ -78,8 +78,12 @@ def run(engine: "Engine", process: Exec) -> None:
         joined = dict.fromkeys(namespaces.own(container), container.pid)
         spec = _spec(process, start.joins(joined), [] if container.remapped else engine.cgroups.doors(container.id))
         group = engine.cgroups.cradle(container.id)
-        gate = start.clone(engine, process, runtime.enter, spec.to_json(), flags=0, joined=joined, cgroup=group)
-        start.release(engine, process, gate, lambda: engine.attach_exec(process))
+        waits = container.remapped  # it may not enter its control groups itself
+        told = spec.to_json()
+        gate = start.clone(engine, process, runtime.enter, told, flags=0, joined=joined, cgroup=group, waits=waits)
+        if gate is not None:
+            start.release(engine, process, gate, lambda: engine.attach_exec(process))
+        start.await_start(engine, process)
     except OSError as error:
         if error.errno in _GONE and _has_ended(engine, container):
             raise not_running(container) from error

@@ -42,13 +42,15 @@ def clone(
     flags: int,
     joined: Mapping[str, int],
     cgroup: str = "",
-) -> int:
+    waits: bool = True,
+) -> int | None:
     """Clone a task that runs ``main(system, spec)``, with its pipes, and a gate; return the daemon's end of that.
 
     ``joined`` says of which namespaces it is to get descriptors: kind → pid of a task that is in it (see
-    :func:`joins`). ``cgroup`` is the directory of the v2 control group in which it is born, if there is one.
+    :func:`joins`). ``cgroup`` is the directory of the v2 control group in which it is born, if there is one. Where
+    the daemon has nothing to do for it, so that it need not wait, the gate is opened at once, and None returned.
     """
-    pid, gate, ends = engine.kernel.together(begin, main, spec, flags, list(joined.items()), cgroup)
+    pid, gate, ends = engine.kernel.together(begin, main, spec, flags, list(joined.items()), cgroup, waits)
     engine.streams.take_over(process, dict(zip(ends, _STREAMS, strict=True)))
     engine.started(process, pid)
     return gate
@@ -70,7 +72,8 @@ def begin(
     flags: int,
     joined: Sequence[tuple[str, int]],
     cgroup: str,
-) -> tuple[int, int, list[int]]:
+    waits: bool,
+) -> tuple[int, int | None, list[int]]:
     """Clone it with its pipes, and watch those: (pid, the gate, the daemon's ends of stdout, stderr, error)."""
     kept: list[int] = []
     with ExitStack() as given:
@@ -95,7 +98,10 @@ def begin(
             raise
     for fd in kept[:-1]:
         kernel.watch(fd)
-    return pid, gate, kept[:-1]
+    if waits:
+        return pid, gate, kept[:-1]
+    open_gate(kernel, gate)
+    return pid, None, kept[:-1]
 
 
 def _opened(kernel: Files, given: ExitStack, path: str, flags: int = 0) -> int:
@@ -121,11 +127,10 @@ def _born_in(kernel: Kernel, pid_namespace: int | None) -> Iterator[None]:
 
 
 def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], None]) -> None:
-    """Do what is to be done from outside, open the gate, and return once the program runs.
+    """Do what is to be done from outside, and open the gate.
 
-    Refused, with what init told, if it could not; the task has ended then. If ``attach`` fails, the gate closes
-    unopened, at which the task ends by itself. If it fails since a signal has ended the task (that of the OOM killer,
-    say), then that is what has happened to the container.
+    If ``attach`` fails, the gate closes unopened, at which the task ends by itself. If it fails since a signal has
+    ended the task (that of the OOM killer, say), then that is what has happened to the container.
     """
     try:
         attach()
@@ -140,7 +145,6 @@ def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], 
         raise
     else:
         engine.kernel.together(open_gate, gate)
-    _await_start(engine, process)
 
 
 def open_gate(files: Files, gate: int) -> None:
@@ -152,8 +156,11 @@ def open_gate(files: Files, gate: int) -> None:
         files.close(gate)
 
 
-def _await_start(engine: "Engine", process: Process) -> None:
-    """Poll until init told that it could not start, or closed its error pipe by execve."""
+def await_start(engine: "Engine", process: Process) -> None:
+    """Poll until init told that it could not start, or closed its error pipe by execve: then the program runs.
+
+    Refused, with what init told; the task has ended then.
+    """
     while process.is_starting and engine.pump(None):
         pass
     words = process.output("error")

@@ -53,6 +53,7 @@ def sys_clone(
     try:
         namespaces, fs = _namespaces(task, flags, creds, group)
     except OSError:
+        memory.clear()
         detach_all(task, memory)  # Linux copies the memory before it asks for namespaces: segments note who let go
         raise
     files = _descriptors(task, fds)
