@@ -108,6 +108,7 @@ PROBES: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "seccomp": _seccomp,
     "user-namespaces": _user_namespaces,
+    "time-namespaces": _present(pathlib.Path("/proc/self/ns/time"), "this kernel was built without CONFIG_TIME_NS"),
     "busybox": _command("busybox"),
     "runc": _command("runc"),
     "node": _command("node"),

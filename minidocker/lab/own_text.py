@@ -1,4 +1,4 @@
-"""The text of a learner's own functions: its lines, the same without one of them or in another order, and running it.
+"""The text of a learner's own functions: its lines, the same without one of them, and running it.
 
 Functions of a notebook cannot be imported by another process. So what travels to a kernel is their text, and a task
 there makes functions of it again: the same text on both kernels.

@@ -160,7 +160,9 @@ def _try_kernel(rootless: bool) -> tuple[dict[str, Any], list[Row]]:
     except OSError as error:
         return {}, [Row(name="namespaces", ok=False, detail=why_no_namespaces(error))]
     try:
-        rows = [Row(name="namespaces", ok=True, detail="mount, PID, UTS, IPC and network"), _overlay(kernel, rootless)]
+        has_time = Path("/proc/self/ns/time").exists()
+        kinds = f"mount, PID, UTS, IPC and network; {'time, too' if has_time else 'no time (CONFIG_TIME_NS)'}"
+        rows = [Row(name="namespaces", ok=True, detail=kinds), _overlay(kernel, rootless)]
         rows += _mapped_ids(kernel.ids) if rootless else []
         return {"ids": kernel.ids, "groups": kernel.groups}, rows
     finally:

@@ -42,5 +42,7 @@ def without_lacking(line):
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(kernel, name):
+    if "time namespace" in name and not isinstance(kernel, SimKernel):
+        rights.require("time-namespaces")
     lines, _ = report(kernel, CASES[name]["script"])
     assert list(map(without_lacking, lines)) == list(map(without_lacking, CASES[name]["says"]))

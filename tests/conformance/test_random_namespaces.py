@@ -9,7 +9,7 @@ import os
 import pytest
 from conformance.random_namespaces import Maker, difference, open_kernels, shrink
 
-pytestmark = [pytest.mark.real, pytest.mark.needs("root"), pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.needs("root", "time-namespaces"), pytest.mark.slow]
 
 SCRIPTS = int(os.environ.get("MINIDOCKER_SCRIPTS", "500"))
 STEP = 50
