@@ -70,7 +70,7 @@ _NEW: Final[Mapping[str, str]] = {
     "ipc": "its queues and shared memory are its own",
     "net": "it has no network device but a loopback that is down",
     "cgroup": "its control group looks like the root",
-    "time": "its clocks since the start of the machine can be set apart",
+    "time": "its clocks since the start of the machine are its own",
 }
 
 #: What is written to a file of a control group, and what it does.
@@ -277,13 +277,17 @@ def _clone(event: SyscallEvent) -> str:
 
 
 def _unshare(event: SyscallEvent) -> str:
-    new = _new_namespaces(event.args[0])
-    late = ""
-    if event.args[0] & linux.CLONE_NEWPID:
-        late = " The caller itself stays; its next child is the first in there."
-    if event.args[0] & linux.CLONE_NEWTIME:
-        late += " Into the time namespace its children come, and it itself when it executes a program."
-    return f"The caller moves into {new}.{late}" if new else ""
+    flags = event.args[0]
+    moved = _new_namespaces(flags & ~(linux.CLONE_NEWPID | linux.CLONE_NEWTIME))
+    told = [f"The caller moves into {moved}."] if moved else []
+    if flags & linux.CLONE_NEWPID:
+        told.append("A new PID namespace: the caller itself stays; its next child is the first in there.")
+    if flags & linux.CLONE_NEWTIME:
+        told.append(
+            "A new time namespace: its clocks can be set until somebody is in there, the caller's next child, or the "
+            "caller itself once it executes a program."
+        )
+    return " ".join(told)
 
 
 def _setns(event: SyscallEvent) -> str:

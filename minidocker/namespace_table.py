@@ -24,6 +24,9 @@ NESTED: Final = frozenset({"pid", "user"})
 #: The kinds of which a new one takes the maker's children only; into a time namespace it comes itself by execve.
 FOR_CHILDREN: Final = {"pid": "pid_for_children", "time": "time_for_children"}
 
+#: What a new one of these kinds begins with: what the old one says of itself.
+_INHERITED: Final = {"uts": ("hostname", "domainname"), "time": ("boottime", "monotonic")}
+
 
 def kinds_of(flags: int) -> list[str]:
     """Return the kinds that the flags of clone, unshare or setns name."""
@@ -108,9 +111,9 @@ class Namespaces:
             row["parent"] = old
         if kind != "user" and owner:
             row["owner"] = owner
-        if kind == "uts" and old:
+        if kind in _INHERITED and old:
             before = draft.get("namespaces", old) or {}
-            row |= {key: before[key] for key in ("hostname", "domainname") if key in before}
+            row |= {key: before[key] for key in _INHERITED[kind] if key in before}
         if kind == "cgroup" and root:
             row["root"] = dict(root)
         draft.put(("namespaces", new), row)

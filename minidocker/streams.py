@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from minidocker.kernel import Files, Kernel
-from minidocker.linux import WNOHANG
+from minidocker.linux import SIGKILL, WNOHANG
 from minidocker.process import LogLine, Process
 
 _READ_SIZE: Final = 1 << 16
@@ -60,8 +60,16 @@ class Streams:
 
 
 def take_news(kernel: Kernel, kind: str, number: int) -> Any:
-    """Do about an event what there is to do: read the pipe (:func:`read_or_close`), or reap the child (wait4(2))."""
-    return read_or_close(kernel, number) if kind == "readable" else kernel.wait4(number, WNOHANG)
+    """Do about an event what there is to do: read the pipe (:func:`read_or_close`), or reap the child (wait4(2)).
+
+    A child that was reaped by a call whose answer Ctrl-C has cut off counts as killed: nobody knows how it ended.
+    """
+    if kind == "readable":
+        return read_or_close(kernel, number)
+    try:
+        return kernel.wait4(number, WNOHANG)
+    except ChildProcessError:
+        return number, SIGKILL
 
 
 def read_or_close(files: Files, fd: int) -> bytes | None:

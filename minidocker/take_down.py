@@ -26,7 +26,8 @@ def take_down(
         left.callback(_umount, kernel, merged, 0)
         for path in shared:
             left.callback(_umount, kernel, path, MNT_DETACH)
-        left.callback(remove_groups, kernel, groups)
+        for group in reversed(groups):
+            left.callback(remove_groups, kernel, [group])
         if plugged is not None:
             cable.pull(kernel, *plugged)
 

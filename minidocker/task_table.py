@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from minidocker import linux, local
+from minidocker import clock_offsets, linux, local
 from minidocker.cgroup_table import Cgroups
 from minidocker.kernel import Inner, SyscallEvent
 from minidocker.link_table import Links
@@ -28,9 +28,6 @@ USAGE: Final = "usage"
 HOST: Final = "0"
 
 _PROC: Final = re.compile(r"/proc/(self|\d+)(?:/(.*))?")
-#: The clocks by their numbers, as ``timens_offsets`` may name them (clock_gettime(2)).
-CLOCKS: Final = {"1": "monotonic", "7": "boottime"}
-
 _CAPABILITY: Final = {1 << number: name for name, number in linux.CAPABILITIES.items()}
 
 
@@ -390,8 +387,8 @@ class Tasks:
                 draft.put(("namespaces", self.spaces.of(owner)["user"], name), rows)
             elif owner and name == "timens_offsets":
                 space = self.spaces.file(owner, "time_for_children")
-                for clock, seconds, _ in filter(None, map(str.split, event.args[1].decode().splitlines())):
-                    draft.put(("namespaces", space, CLOCKS.get(clock, clock)), int(seconds))
+                for clock, seconds, _ in clock_offsets.parse(event.args[1])[0]:
+                    draft.put(("namespaces", space, clock), seconds)
 
     def _pid(self, draft: Draft, event: SyscallEvent, pid: int) -> str:
         return self.find(event.task, pid, draft.state) if pid else event.task

@@ -86,6 +86,17 @@ def test_a_time_namespace_is_for_the_children_and_for_what_is_executed():
     assert (first["namespaces"]["time"], first.get("time_for_children")) == ("time:2", None)
 
 
+def test_a_new_time_namespace_begins_with_the_offsets_of_the_old_one():
+    story = Story()
+    story.clone(pids=(7,))
+    story.call("unshare", linux.CLONE_NEWTIME, task="0.1")
+    story.call("open", "/proc/self/timens_offsets", linux.O_WRONLY, task="0.1", result=3)
+    story.call("write", 3, b" 7\t100  9  more\n1 2 3\n1 4 5", task="0.1", result=22)
+    story.clone(linux.CLONE_NEWTIME, task="0.1", pids=(8,))
+    rows = story.state["namespaces"]
+    assert rows["time:3"] == rows["time:2"] == {"kind": "time", "owner": "user:1", "boottime": 100, "monotonic": 2}
+
+
 def test_unshare_of_pids_is_for_the_children_and_nested():
     story = Story()
     story.clone(linux.CLONE_NEWPID, pids=(7, 1))

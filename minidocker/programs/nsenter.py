@@ -72,7 +72,7 @@ async def _open(k: System, options: Options) -> list[tuple[tuple[str, str, str, 
         if not path and not target:
             raise Failed(f"neither filename nor target pid supplied for ns/{name}")
         path = path or f"/proc/{target}/ns/{name}"
-        if everything and letter not in options and word not in options and await _is_own(k, path, name):
+        if everything and letter not in options and word not in options and await _is_no_other(k, path, name):
             continue
         try:
             opened.append((kind, await k.open(path, O_RDONLY | O_CLOEXEC)))
@@ -81,10 +81,14 @@ async def _open(k: System, options: Options) -> list[tuple[tuple[str, str, str, 
     return opened
 
 
-async def _is_own(k: System, path: str, name: str) -> bool:
-    """Is it the namespace that one is in already?"""
+async def _is_no_other(k: System, path: str, name: str) -> bool:
+    """Is it the namespace that one is in already, or a kind that this kernel does not have?"""
     try:
-        return (await k.stat(path)).st_ino == (await k.stat(f"/proc/self/ns/{name}")).st_ino
+        own = await k.stat(f"/proc/self/ns/{name}")
+    except OSError:
+        return True
+    try:
+        return (await k.stat(path)).st_ino == own.st_ino
     except OSError:
         return False
 

@@ -118,11 +118,17 @@ class RealKernel(Kernel):
 
     def attend(self, timeout_s: float | None, function: Callable[..., Any]) -> list[tuple[Event, Any]]:
         """Poll, and do something about each event, in the same round trip if nobody listens."""
-        if self._listener is not None and not any(told for _, told in self._late):
-            return super().attend(timeout_s, function)
-        found, told = self._await_news(timeout_s, wire.reference(function))
+        wanted = "" if self._listener is not None else wire.reference(function)
+        found, told = self._await_news(timeout_s, wanted)
         if told is None:
-            told = [self.together(function, *event) for event in found]
+            told = []
+            try:
+                for event in found:
+                    told.append(self.together(function, *event))
+            except BaseException:  # what is done is kept, and what is not, for who asks next
+                done = len(told)
+                self._late[:0] = [part for part in ((found[:done], told), (found[done:], None)) if part[0]]
+                raise
         return list(zip(map(_news, found), told, strict=True))
 
     def _await_news(
@@ -214,6 +220,8 @@ class RealKernel(Kernel):
             polled = final and number in self._polled
             if polled:
                 self._polled = {other for other in self._polled if other > number}
+                if ok and value[0] and number != asked:  # of an interrupted poll (KeyboardInterrupt): not to be lost
+                    self._late.append(value)
             self._tell(steps)
             if not final and self._number != asked:
                 return None  # only a poll has several answers, and the listener's own call has ended it
@@ -223,8 +231,6 @@ class RealKernel(Kernel):
                 return value
             if number == asked:
                 raise wire.unpack_error(value)
-            if polled and ok and value[0]:
-                self._late.append(value)  # a poll that was interrupted (KeyboardInterrupt): its news must not be lost
 
     def _receive(self) -> Any:
         """Return the next whole frame. An interrupted wait loses nothing: what has come stays in the inbox."""

@@ -181,10 +181,10 @@ class TaskCalls(TaskSockets, Direct):
             ipc.shmdt(self.attached.pop())
         while self.mapped:
             memory.munmap(*self.mapped.popitem())
+        self.signals.reset()
         for fd in self.cloexec:
             os.close(fd)
         self.cloexec.clear()
-        self.signals.reset()
 
 
 class Task:

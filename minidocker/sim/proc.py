@@ -347,10 +347,11 @@ class TextFile(OpenFile):
         write = SETTINGS.get(self.location[1].name)
         if write is None:
             fail(errno.EINVAL)
-        written = write(task, self, data)
-        written = len(data) if written is None else written
-        self._offset += written
-        return written
+        taken = write(task, self, data)
+        if taken is not None:
+            return taken
+        self._offset += len(data)
+        return len(data)
 
     @property
     def at_start(self) -> bool:

@@ -1,6 +1,6 @@
 """What can be set by writing to a file of proc (proc(5)): each function takes the writer, the open file, the bytes.
 
-It returns how many it took, if that may be fewer than all.
+What it returns, if it does, is how many of them it took; the file's offset then stays where it was.
 """
 
 import errno

@@ -8,7 +8,7 @@ import errno
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from minidocker.linux import SECCOMP_GET_ACTION_AVAIL, SECCOMP_SET_MODE_FILTER, fail
+from minidocker.linux import CLONE_NEWTIME, SECCOMP_GET_ACTION_AVAIL, SECCOMP_SET_MODE_FILTER, fail
 from minidocker.seccomp import conditions, verdict
 from minidocker.sim.refuse import refuse
 
@@ -55,20 +55,20 @@ class Filter:
 
     def judge(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Let a call pass, or raise OSError."""
-        number = self._fixed.get(name)
+        by_clone3 = name == "clone" and ("cgroup" in kwargs or kwargs.get("flags", 0) & CLONE_NEWTIME)
+        linux_name = "clone3" if by_clone3 else LINUX_NAMES.get(name, name)
+        number = self._fixed.get(linux_name)
         if number is None:
-            number = self._ask(name, args, kwargs)
+            number = self._ask(linux_name, (kwargs.get("flags", 0),) if name == "clone" else args)
         if number:
             fail(_ERRORS.get(number, errno.EPERM))
         if self.older:
             self.older.judge(name, args, kwargs)
 
-    def _ask(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
-        linux_name = LINUX_NAMES.get(name, name)
-        given = (kwargs.get("flags", 0),) if name == "clone" else args
-        number = verdict(self._policy, linux_name, given)
+    def _ask(self, linux_name: str, args: Sequence[Any]) -> int:
+        number = verdict(self._policy, linux_name, args)
         if not conditions(self._policy, linux_name):
-            self._fixed[name] = number
+            self._fixed[linux_name] = number
         return number
 
 

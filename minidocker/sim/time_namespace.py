@@ -8,6 +8,7 @@ after execve (timens_on_fork). Before anybody is, the offsets can be set; after 
 import errno
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from minidocker import clock_offsets
 from minidocker.linux import fail
 from minidocker.sim.namespace import Namespace
 
@@ -18,15 +19,9 @@ if TYPE_CHECKING:
 
 _SECOND_NS: Final = 1_000_000_000
 
-#: What the file calls the clocks: their names, or their numbers (CLOCK_MONOTONIC, CLOCK_BOOTTIME).
-_CLOCKS: Final = {"monotonic": "monotonic", "1": "monotonic", "boottime": "boottime", "7": "boottime"}
-
 #: The most seconds that ktime_t can count (KTIME_SEC_MAX), and the most that may be written at once (a page).
 _MOST_S: Final = ((1 << 63) - 1) // _SECOND_NS
 _PAGE: Final = 4096
-
-#: So many offsets one write sets.
-_MOST_OFFSETS: Final = 2
 
 
 class TimeNamespace(Namespace):
@@ -50,15 +45,15 @@ class TimeNamespace(Namespace):
 def write_offsets(task: "Task", subject: "Task", opener: "Credentials", data: bytes) -> int:
     """Set offsets in the namespace that the subject's children will be in; return how many bytes were taken.
 
-    A line each: a clock, seconds, nanoseconds. EINVAL for anything else, EPERM without CAP_SYS_TIME in the namespace's
+    EINVAL for what cannot be read (:mod:`minidocker.clock_offsets`), EPERM without CAP_SYS_TIME in the namespace's
     owner, ERANGE for a clock that would be before 0 or beyond 146 years, EACCES once somebody is in the namespace.
     """
     if len(data) >= _PAGE:
         fail(errno.EINVAL)
-    lines = data.decode("latin-1").split("\n")
-    if not lines[-1] and len(lines) > 1:
-        del lines[-1]
-    wanted = [_parse(line) for line in lines[:_MOST_OFFSETS]]
+    try:
+        wanted, taken = clock_offsets.parse(data)
+    except ValueError:
+        fail(errno.EINVAL)
     if not subject.alive:
         fail(errno.ESRCH)
     space = subject.ns.time_for_children
@@ -71,14 +66,4 @@ def write_offsets(task: "Task", subject: "Task", opener: "Credentials", data: by
     if space.frozen:
         fail(errno.EACCES)
     space.offsets.update({clock: seconds * _SECOND_NS + ns for clock, seconds, ns in wanted})
-    return sum(len(line) + 1 for line in lines[:_MOST_OFFSETS]) if len(lines) > _MOST_OFFSETS else len(data)
-
-
-def _parse(line: str) -> tuple[str, int, int]:
-    """Read one line, as sscanf's ``%9s %lld %lu`` does."""
-    words = line.split()
-    try:
-        clock, seconds, ns = _CLOCKS[words[0]], int(words[1]), int(words[2])
-    except (LookupError, ValueError):
-        fail(errno.EINVAL)
-    return (clock, seconds, ns) if 0 <= ns < _SECOND_NS else fail(errno.EINVAL)
+    return taken

@@ -315,7 +315,8 @@ LINES = [
     "run --rm lab ping -c 1 127.0.0.1",
     "run --rm lab nc 172.17.0.1 80",
     "run --rm lab ping -c 1 -W 1 172.17.0.99",
-    ["run", "--rm", "lab", "sh", "-c", "echo hello | nc -l -p 80 & sleep 0.5; nc 127.0.0.1 80 </dev/null"],
+    # who asks says nothing for so long that the other has said all by then: else whose turn it is decides
+    ["run", "--rm", "lab", "sh", "-c", "echo hello | nc -l -p 80 & sleep 0.5; sleep 0.5 | nc 127.0.0.1 80"],
     "run --rm lab ifconfig lo",
 ]
 

@@ -26,6 +26,7 @@ from minidocker.linux import (
 )
 from minidocker.real import RealKernel
 from minidocker.real.own import OWN_FDS
+from minidocker.streams import take_news
 from tests.real.leftovers import eventually
 
 pytestmark = pytest.mark.needs("linux")
@@ -412,6 +413,18 @@ class TestNews:
         assert eventually(lambda: kernel.job(state_of, pid) == "Z")
         assert [told for _, told in kernel.attend(5, take)] == [b"x", (pid, 0)]
 
+    def test_who_presses_ctrl_c_while_a_listener_is_told_loses_nothing_that_was_not_done(self, kernel, end):
+        second, other = kernel.pipe2(0)
+        kernel.watch(second)
+        kernel.write(other, b"y")
+        kernel.listener = interrupt_once()
+        with pytest.raises(KeyboardInterrupt):
+            kernel.attend(5, take)
+        told = [told for _, told in kernel.attend(5, take_news)] + [told for _, told in kernel.attend(0, take_news)]
+        assert [data for data in told if data] in ([b"y"], [b"x"])  # the read whose answer was cut off is lost
+        kernel.close(second)
+        kernel.close(other)
+
     def test_an_error_arrives(self, kernel, end):
         with pytest.raises(FileNotFoundError):
             kernel.attend(5, fail_at)
@@ -425,6 +438,17 @@ class TestNews:
         assert kernel.getpid() == 1
         kernel.listener = print
         assert [(event.fd, told) for event, told in kernel.attend(5, take)] == [(end, b"x")]
+
+
+def interrupt_once():
+    """A listener during whose first call Ctrl-C is pressed."""
+    presses = [KeyboardInterrupt]
+
+    def listen(event):
+        if presses:
+            raise presses.pop()
+
+    return listen
 
 
 async def quick(k):

@@ -60,7 +60,7 @@ def namespaces(trace: Mapping[str, Any], state: State, old: State, _: Sequence[M
     drawing.text("foot", "note", 8, bottom + 20, told, width - 8)
     held = _without_tasks(state)
     if held:
-        said = f"no task is in {', '.join(held)}: a descriptor, a mount or a namespace inside keeps it"
+        said = f"no task is in {', '.join(held)}: a descriptor, a mount, a namespace inside or its maker keeps it"
         drawing.text("held", "note", 8, bottom + 38, said, width - 8)
         drawing.say(0, said)
     return drawing.done("namespaces", width, bottom + (50 if held else 32))

@@ -40,7 +40,7 @@ export function namespaces(trace, state, old) {
   drawing.text("foot", "note", 8, bottom + 20, told, width - 8);
   const held = withoutTasks(state);
   if (held.length) {
-    const said = `no task is in ${held.join(", ")}: a descriptor, a mount or a namespace inside keeps it`;
+    const said = `no task is in ${held.join(", ")}: a descriptor, a mount, a namespace inside or its maker keeps it`;
     drawing.text("held", "note", 8, bottom + 38, said, width - 8);
     drawing.say(0, said);
   }
