@@ -103,6 +103,7 @@ class Engine:
         self.cgroups = Cgroups(kernel)
         self.network = Network(self)
         self._news: deque[tuple[Event, Any]] = deque()
+        """What has happened and was attended to, but not yet taken in."""
         self._processes: dict[int, Process] = {}
         """What runs, by the host's pid of its first task."""
         kernel.job(overlay2.make_init, overlay2.INIT)

@@ -272,7 +272,10 @@ def _new_namespaces(flags: int) -> str:
 def _clone(event: SyscallEvent) -> str:
     new = _new_namespaces(event.kwargs.get("flags", 0))
     if not new:
-        return "A child task starts: it has copies of the parent's descriptors, and shares all its namespaces."
+        return (
+            "A child task starts: it has copies of the parent's descriptors, and is in the same namespaces, or in "
+            "those that the parent has made for its children."
+        )
     return f"A child task starts, in {new}. All else it shares with its parent."
 
 
