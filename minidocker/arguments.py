@@ -43,15 +43,8 @@ def check(name: str, args: Sequence[Any]) -> None:
     if name in _UNCHECKED:
         return
     least, most = _RANGES.get(name, _INT)
-    for value in args:  # of which most are texts and numbers
-        kind = type(value)
-        if kind is str:
-            fits = "\0" not in value
-        elif kind is int:
-            fits = least <= value <= most
-        else:
-            fits = _fits(value, least, most)
-        if not fits:
+    for value in args:
+        if not _fits(value, least, most):
             raise OSError(errno.EINVAL, strerror(errno.EINVAL))
 
 

@@ -54,8 +54,7 @@ class Cgroups:
         self._groups.add(container_id)
         first = self._cpuset_values(container_id) if "cpuset" in layout.v1 else []
         asked = list(dict(first + self._paths(container_id, resources)).items())
-        groups = [f"{root}/{PARENT}/{container_id}" for root in layout.roots]
-        if why := self._set(container_id, resources, groups, asked):
+        if why := self._set(container_id, resources, self._directories(container_id), asked):
             raise StartError(
                 f"error during container init: error setting cgroup config for procHooks process: {why}", exit_code=125
             )
@@ -121,9 +120,13 @@ class Cgroups:
         if container_id not in self._groups:
             return []
         self._groups.discard(container_id)
-        return [f"{root}/{PARENT}/{container_id}" for root in reversed(self.layout.roots)]
+        return self._directories(container_id)[::-1]
 
     # inside
+
+    def _directories(self, container_id: str) -> list[str]:
+        """Return a container's group in each hierarchy."""
+        return [f"{root}/{PARENT}/{container_id}" for root in self.layout.roots]
 
     def _set(self, container_id: str, resources: Resources, groups: Sequence[str], asked: _Values) -> str:
         """Make groups and write values; return what runc says if the kernel refuses one, or takes another."""

@@ -344,9 +344,7 @@ class Engine:
             ).to_json()
             group = self.cgroups.cradle(container.id)
             gate = start.clone(self, container, runtime.init, told, flags=plan.new, joined=plan.joined, cgroup=group)
-            if gate is not None:
-                start.release(self, container, gate, lambda: self._attach(container))
-            start.await_start(self, container)
+            start.release(self, container, gate, lambda: self._attach(container))
         except Refused as refused:
             if refused.exit_code == start.REQUEST:
                 raise InvalidParameter(refused.reason) from refused

@@ -81,9 +81,7 @@ def run(engine: "Engine", process: Exec) -> None:
         waits = container.remapped  # it may not enter its control groups itself
         told = spec.to_json()
         gate = start.clone(engine, process, runtime.enter, told, flags=0, joined=joined, cgroup=group, waits=waits)
-        if gate is not None:
-            start.release(engine, process, gate, lambda: engine.attach_exec(process))
-        start.await_start(engine, process)
+        start.release(engine, process, gate, lambda: engine.attach_exec(process))
     except OSError as error:
         if error.errno in _GONE and _has_ended(engine, container):
             raise not_running(container) from error

@@ -126,12 +126,19 @@ def _born_in(kernel: Kernel, pid_namespace: int | None) -> Iterator[None]:
             kernel.setns(own, CLONE_NEWPID)
 
 
-def release(engine: "Engine", process: Process, gate: int, attach: Callable[[], None]) -> None:
-    """Do what is to be done from outside, and open the gate.
+def release(engine: "Engine", process: Process, gate: int | None, attach: Callable[[], None]) -> None:
+    """Do what is to be done from outside, open the gate (if it is not open), and return once the program runs.
 
-    If ``attach`` fails, the gate closes unopened, at which the task ends by itself. If it fails since a signal has
-    ended the task (that of the OOM killer, say), then that is what has happened to the container.
+    Refused, with what init told, if it could not; the task has ended then. If ``attach`` fails, the gate closes
+    unopened, at which the task ends by itself. If it fails since a signal has ended the task (that of the OOM killer,
+    say), then that is what has happened to the container.
     """
+    if gate is not None:
+        _arrange(engine, process, gate, attach)
+    _await_start(engine, process)
+
+
+def _arrange(engine: "Engine", process: Process, gate: int, attach: Callable[[], None]) -> None:
     try:
         attach()
     except (OSError, EngineError):
@@ -156,11 +163,8 @@ def open_gate(files: Files, gate: int) -> None:
         files.close(gate)
 
 
-def await_start(engine: "Engine", process: Process) -> None:
-    """Poll until init told that it could not start, or closed its error pipe by execve: then the program runs.
-
-    Refused, with what init told; the task has ended then.
-    """
+def _await_start(engine: "Engine", process: Process) -> None:
+    """Poll until init told that it could not start, or closed its error pipe by execve."""
     while process.is_starting and engine.pump(None):
         pass
     words = process.output("error")

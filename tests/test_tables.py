@@ -37,6 +37,12 @@ class Story:
         kwargs = {"flags": flags, "fds": fds}
         self.call("clone", len, task=task, result=result or pids[-1], kwargs=kwargs, pids=pids, child=child)
 
+    def set_clocks(self, data, *, result):
+        """The first child makes a time namespace, and says how far its clocks are ahead."""
+        self.call("unshare", linux.CLONE_NEWTIME, task="0.1")
+        self.call("open", "/proc/self/timens_offsets", linux.O_WRONLY, task="0.1", result=3)
+        self.call("write", 3, data, task="0.1", result=result)
+
     def trace(self):
         return self.recorder.cut("docker run lab")
 
@@ -72,9 +78,7 @@ def test_a_user_namespace_owns_what_is_made_with_it():
 def test_a_time_namespace_is_for_the_children_and_for_what_is_executed():
     story = Story()
     story.clone(pids=(7,))
-    story.call("unshare", linux.CLONE_NEWTIME, task="0.1")
-    story.call("open", "/proc/self/timens_offsets", linux.O_WRONLY, task="0.1", result=3)
-    story.call("write", 3, b"7 1000 0\n1 -5 0\n", task="0.1", result=16)
+    story.set_clocks(b"7 1000 0\n1 -5 0\n", result=16)
     story.clone(task="0.1", pids=(8,))
     state = story.state
     assert state["namespaces"]["time:2"] == {"kind": "time", "owner": "user:1", "boottime": 1000, "monotonic": -5}
@@ -89,9 +93,7 @@ def test_a_time_namespace_is_for_the_children_and_for_what_is_executed():
 def test_a_new_time_namespace_begins_with_the_offsets_of_the_old_one():
     story = Story()
     story.clone(pids=(7,))
-    story.call("unshare", linux.CLONE_NEWTIME, task="0.1")
-    story.call("open", "/proc/self/timens_offsets", linux.O_WRONLY, task="0.1", result=3)
-    story.call("write", 3, b" 7\t100  9  more\n1 2 3\n1 4 5", task="0.1", result=22)
+    story.set_clocks(b" 7\t100  9  more\n1 2 3\n1 4 5", result=22)
     story.clone(linux.CLONE_NEWTIME, task="0.1", pids=(8,))
     rows = story.state["namespaces"]
     assert rows["time:3"] == rows["time:2"] == {"kind": "time", "owner": "user:1", "boottime": 100, "monotonic": 2}

@@ -3,6 +3,8 @@
 import pytest
 import rights
 
+from tests.conformance.docker_host import remove_all
+
 
 @pytest.fixture(params=["sim", "real"])
 def kernel(request):
@@ -31,8 +33,7 @@ def shared_host(request):
 @pytest.fixture
 def host(shared_host):
     yield shared_host
-    for container in list(shared_host.engine.containers.values()):
-        shared_host.engine.remove(container, force=True)
+    remove_all(shared_host)
     assert shared_host.kernel.listener_error is None
 
 

@@ -11,6 +11,12 @@ def own_namespace(host, kind):
     return host.kernel.readlink(f"/proc/self/ns/{kind}")
 
 
+def remove_all(host):
+    """Remove every container."""
+    for container in list(host.engine.containers.values()):
+        host.engine.remove(container, force=True)
+
+
 def said(host, line):
     """Return what a command prints on standard output; it must succeed."""
     outcome = host.docker(line)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from minidocker.hosts import open_host
+from tests.conformance.docker_host import remove_all, said
 
 pytestmark = [pytest.mark.needs("root"), pytest.mark.real]
 
@@ -22,14 +23,8 @@ def shared_host():
 @pytest.fixture
 def host(shared_host):
     yield shared_host
-    for container in list(shared_host.engine.containers.values()):
-        shared_host.engine.remove(container, force=True)
-
-
-def said(host, line):
-    outcome = host.docker(line)
-    assert outcome.exit_code == 0, outcome.stderr
-    return outcome.stdout
+    remove_all(shared_host)
+    assert shared_host.kernel.listener_error is None
 
 
 def interrupted_wait(host):

@@ -18,6 +18,7 @@ from minidocker.lab.stepper.drawing import (
     sorted_spaces,
     status_words,
 )
+from minidocker.namespace_table import FOR_CHILDREN
 
 #: The kinds as they are shown, and what each of them isolates.
 KINDS: Final[Mapping[str, str]] = {
@@ -108,7 +109,7 @@ def _task(drawing: Drawing, state: State, old: State, task: str, y: int) -> None
 
 def _later(row: State) -> str:
     """Return the namespaces that a task itself is not in, but its children will be."""
-    return ", ".join(row[name] for name in ("pid_for_children", "time_for_children") if row.get(name))
+    return ", ".join(row[name] for name in FOR_CHILDREN.values() if row.get(name))
 
 
 def _lanes(drawing: Drawing, state: State, old: State, kind: str, tasks: Sequence[str], place: tuple[int, int]) -> None:
